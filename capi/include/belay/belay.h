@@ -1,0 +1,445 @@
+/* belay.h: the C interface of Belay, a reference-counted callback broker.
+ *
+ * A program registers a *callback*: a function, its context, and a release function that ends the
+ * context's life. It gets a *handle*. Whoever holds a handle may invoke the callback, retain it (get
+ * a handle of their own) and release it, from any thread and in any order. The release function runs
+ * exactly once, after the last handle is gone and the last call has returned.
+ *
+ * Rules that hold for every function here
+ *   - Results are belay_status; out-parameters are written on BELAY_OK only, unless said otherwise.
+ *   - After a failure belay_last_error() tells the calling thread why.
+ *   - Every function may be called from any thread, and from inside a callback, unless said
+ *     otherwise. "May block" is said where it is so; everything else returns promptly.
+ *   - Handles are numbers, not pointers: stale, forged and wrong-kind ones are refused, never
+ *     dereferenced. Pointers cannot be checked: passing a dangling or wrongly sized one is undefined.
+ *   - Structs begin with `struct_size`, which the caller sets to sizeof the struct it was compiled
+ *     with. A smaller (older) one works; fields beyond it count as zero.
+ *   - Text is UTF-8, NUL-terminated, and copied. Sizes are in bytes.
+ *   - No C++ exception leaves the library. A callback must not leave by longjmp.
+ *   - In the child of fork() every call returns BELAY_CLOSED and no release function runs; exec or
+ *     exit there.
+ *   - errno is left as it was.
+ */
+#ifndef BELAY_BELAY_H
+#define BELAY_BELAY_H
+
+#include <stdint.h>
+
+#if defined(BELAY_BUILDING)
+#define BELAY_API __attribute__((visibility("default")))
+#else
+#define BELAY_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status -------------------------------------------------------------------------------- */
+
+/* A result code. Values are never reused; those below 32 equal gRPC's. */
+typedef int32_t belay_status;
+
+#define BELAY_OK 0
+#define BELAY_CANCELLED 1
+#define BELAY_UNKNOWN 2
+#define BELAY_INVALID_ARGUMENT 3   /* a null pointer, a zero or huge size, a bad name; text says which */
+#define BELAY_DEADLINE_EXCEEDED 4  /* the deadline or timeout passed first */
+#define BELAY_NOT_FOUND 5
+#define BELAY_ALREADY_EXISTS 6
+#define BELAY_PERMISSION_DENIED 7  /* the handle lacks the right */
+#define BELAY_RESOURCE_EXHAUSTED 8 /* a bound is reached; text names it; nothing was begun */
+#define BELAY_FAILED_PRECONDITION 9
+#define BELAY_ABORTED 10
+#define BELAY_OUT_OF_RANGE 11
+#define BELAY_UNIMPLEMENTED 12
+#define BELAY_INTERNAL 13
+#define BELAY_UNAVAILABLE 14
+#define BELAY_DATA_LOSS 15
+#define BELAY_UNAUTHENTICATED 16
+#define BELAY_STALE 32            /* the handle was released */
+#define BELAY_WRONG_KIND 33       /* a live handle, of another kind than this call takes */
+#define BELAY_MALFORMED 34        /* never was a handle */
+#define BELAY_UNREGISTERED 35     /* the callback was unregistered by its owner */
+#define BELAY_REVOKED 36          /* the callback was revoked by an administrator */
+#define BELAY_QUARANTINED 37
+#define BELAY_SUSPENDED 38
+#define BELAY_OWNER_CLOSED 39     /* the owner that registered the callback is closed */
+#define BELAY_HOST_LOST 40        /* the process that ran the callback is gone */
+#define BELAY_CLOSED 41           /* the broker is closed, or this process is a fork */
+#define BELAY_CALLBACK_FAILED 42  /* the callback ran and failed, or threw; text is its own */
+#define BELAY_BUFFER_TOO_SMALL 43 /* nothing is lost: the size needed is told, see each function */
+#define BELAY_BUSY 44             /* an exclusive object (cursor) is in use by another thread */
+#define BELAY_WOULD_DEADLOCK 45   /* the call would wait for itself */
+#define BELAY_RECURSION_LIMIT 46  /* calls are nested deeper than BELAY_MAX_DEPTH on this thread */
+#define BELAY_COMPACTED 47        /* the revision asked for is no longer retained */
+#define BELAY_ABANDONED 48
+#define BELAY_STALE_EPOCH 49
+#define BELAY_END 50              /* a cursor has no more rows; not an error */
+
+/* Version of this interface: grows when functions or fields are added. */
+#define BELAY_ABI_VERSION 1u
+/* How deep calls may nest on one thread. */
+#define BELAY_MAX_DEPTH 64
+
+/* The BELAY_ABI_VERSION that the loaded library was built with. Never fails. */
+BELAY_API uint32_t belay_abi_version(void);
+/* The library's release, "0.1.0". Static text. */
+BELAY_API const char *belay_version(void);
+/* "STALE" for BELAY_STALE and so on, "UNKNOWN" for other numbers. Static text. */
+BELAY_API const char *belay_status_name(belay_status status);
+
+/* Why the last failing call of this thread failed. */
+typedef struct belay_error {
+  uint32_t struct_size;
+  belay_status status; /* BELAY_OK if no call has failed yet */
+  const char *reason;  /* machine-readable, e.g. "STORE_LOCKED"; valid until the thread's next call */
+  const char *message; /* for people: what was wrong and what to do; valid as `reason` */
+} belay_error;
+
+/* Fills `*error` for the calling thread. A call that succeeds leaves the last error as it was.
+ * Errors: BELAY_INVALID_ARGUMENT if `error` is null or its struct_size is too small. */
+BELAY_API belay_status belay_last_error(belay_error *error);
+
+/* ---- Handles ------------------------------------------------------------------------------- */
+
+/* One holder's reference to one object. 0 is none. Not a pointer; never reused. */
+typedef uint64_t belay_handle;
+
+/* What a handle refers to (also bits 56..62 of the handle). */
+#define BELAY_KIND_BROKER 1
+#define BELAY_KIND_OWNER 2
+#define BELAY_KIND_CALLBACK 3
+#define BELAY_KIND_PIN 4
+#define BELAY_KIND_STORE 5
+#define BELAY_KIND_CURSOR 6
+#define BELAY_KIND_SUBSCRIPTION 7
+
+/* What the holder of a callback's handle may do with it. */
+#define BELAY_RIGHT_INVOKE 1u     /* invoke, pin */
+#define BELAY_RIGHT_RETAIN 2u     /* retain */
+#define BELAY_RIGHT_UNREGISTER 4u /* unregister */
+#define BELAY_RIGHT_BIND 8u       /* attach to a hook, bind to a name */
+#define BELAY_RIGHT_EXPORT 16u    /* pass on to another process */
+#define BELAY_RIGHTS_ALL 31u
+#define BELAY_RIGHTS_SAME 0u      /* in belay_retain: as the handle given */
+
+/* Closes one handle of any kind but broker and owner (those have belay_close, belay_owner_close).
+ *
+ * The first release closes it; later ones return BELAY_STALE and touch nothing. Never blocks, and
+ * fails for nothing but the argument, so finalizers may call it. When it was the callback's last
+ * handle, the release function runs soon after on the broker's thread, once the calls in flight have
+ * returned. May be called inside the very callback that it releases.
+ * Errors: STALE, MALFORMED, WRONG_KIND, CLOSED. */
+BELAY_API belay_status belay_release(belay_handle handle);
+
+/* ---- Broker and owners --------------------------------------------------------------------- */
+
+#define BELAY_LOG_ERROR 1
+#define BELAY_LOG_WARNING 2
+#define BELAY_LOG_INFO 3
+/* Receives what the broker has to say, one line, no newline. Called from any thread, one at a time
+ * is not promised. Must not call Belay. */
+typedef void (*belay_log_fn)(void *context, int32_t level, const char *text);
+
+typedef struct belay_broker_options {
+  uint32_t struct_size;
+  uint32_t reserved;      /* 0 */
+  const char *name;       /* shown in listings; null: "broker" */
+  const char *store_path; /* folder of the embedded store, made if missing; null: no store */
+  belay_log_fn log;       /* null: errors and warnings go to stderr */
+  void *log_context;      /* must live until belay_close has returned BELAY_OK */
+} belay_broker_options;
+
+/* Opens a broker: a registry of callbacks and, if asked, the store. `options` may be null. May block
+ * (opens files). Errors: INVALID_ARGUMENT; FAILED_PRECONDITION with reason STORE_LOCKED when another
+ * process has the folder; other store errors; RESOURCE_EXHAUSTED. */
+BELAY_API belay_status belay_open(const belay_broker_options *options, belay_handle *broker);
+
+/* Closes a broker: unregisters every callback, closes every handle and owner, waits up to
+ * `timeout_ms` until the calls in flight have returned and the release functions have run, and stops
+ * the broker's threads. Every later call on its handles returns BELAY_CLOSED or BELAY_STALE. Handles
+ * still open at the close are reported to the log, each with owner, label and site.
+ *
+ * On BELAY_DEADLINE_EXCEEDED the broker is closed all the same, calls in flight go on, and the rest
+ * is done in the background when they return. Called inside one of this broker's callbacks or
+ * release functions it does not wait and returns BELAY_WOULD_DEADLOCK with the same meaning.
+ * May block. Errors: also STALE, WRONG_KIND, MALFORMED. */
+BELAY_API belay_status belay_close(belay_handle broker, uint64_t timeout_ms);
+
+/* Opens an owner: the scope that registers callbacks and holds handles. `name` is shown in listings.
+ * Errors: INVALID_ARGUMENT (null, empty or longer than 255 bytes), CLOSED, handle errors. */
+BELAY_API belay_status belay_owner_open(belay_handle broker, const char *name, belay_handle *owner);
+
+/* Closes an owner: unregisters all it registered (holders then get BELAY_OWNER_CLOSED) and releases
+ * every handle it holds. Does not wait: calls in flight go on, release functions follow them. Legal
+ * inside a callback of this owner. Errors: handle errors. */
+BELAY_API belay_status belay_owner_close(belay_handle owner);
+
+/* ---- Calls ---------------------------------------------------------------------------------- */
+
+/* One call: filled by the caller, seen by the callback. Start from BELAY_CALL_INIT. */
+typedef struct belay_call {
+  uint32_t struct_size;    /* sizeof(belay_call) */
+  uint32_t flags;          /* 0 */
+  const void *request;     /* the caller's bytes, valid until the call returns; may be null if empty */
+  uint64_t request_size;
+  void *reply;             /* the caller's buffer; null if reply_capacity is 0 */
+  uint64_t reply_capacity;
+  uint64_t reply_size;     /* out: size of the whole reply, also when it did not fit */
+  int64_t deadline_ns;     /* on CLOCK_MONOTONIC; 0: none. Refused when already past */
+  uint64_t trace_high;     /* trace id, passed through; 0: none */
+  uint64_t trace_low;
+  belay_handle caller;     /* owner on whose behalf; 0: not said */
+  void *kept;              /* Belay's: what belay_call_take() takes; must be null on entry */
+} belay_call;
+
+#define BELAY_CALL_INIT {(uint32_t)sizeof(belay_call), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+
+/* The function of a callback. Reads call->request, answers by belay_call_reply() or by writing at most
+ * reply_capacity bytes to call->reply and setting reply_size. Returns BELAY_OK, or anything else to
+ * fail the call (see belay_call_fail). Runs on the invoking thread, under no lock of Belay's, and
+ * concurrently with itself when it is invoked concurrently. `call` is valid until it returns. */
+typedef belay_status (*belay_callback_fn)(void *context, belay_call *call);
+
+/* Ends the life of a context. Runs exactly once for each context handed to belay_register, also when
+ * that fails. May call Belay, but not drain its own callback. */
+typedef void (*belay_release_fn)(void *context);
+
+/* Any function pointer; cast to and from the function's real type. */
+typedef void (*belay_function)(void);
+
+typedef struct belay_callback_options {
+  uint32_t struct_size;
+  uint32_t flags;             /* 0 */
+  belay_callback_fn callback; /* the function; null for a typed callback */
+  void *context;              /* passed to every call; owned by Belay from here on */
+  belay_release_fn release;   /* null: the context needs none */
+  const char *label;          /* what it is for, shown in listings; null: "" ; at most 255 bytes */
+  const char *site;           /* where it was registered, "File.cs:12"; null: ""; at most 255 bytes */
+  const char *signature;      /* typed callback: e.g. "i64(i64)", "void(bool)"; null otherwise */
+  belay_function typed;       /* typed callback: the function, whose first parameter is the context */
+} belay_callback_options;
+
+/* Registers a callback under `owner` (or under a broker's own owner, given the broker). The owner is
+ * the first holder of the handle.
+ *
+ * A typed callback names its C signature: RESULT(ARGUMENT, ...) of void, bool, i8..i64, u8..u64, f32,
+ * f64, ptr; up to 6 arguments; the function takes `void *context` before them. It is called through
+ * belay_pin, not belay_invoke.
+ *
+ * On failure the release function has run before this returns, with one exception: `options` null or
+ * struct_size too small to hold `release`.
+ * Errors: INVALID_ARGUMENT, CLOSED, RESOURCE_EXHAUSTED, handle errors. */
+BELAY_API belay_status belay_register(belay_handle owner, const belay_callback_options *options,
+                                      belay_handle *callback);
+
+/* Makes another handle to the same callback, held by `holder` (an owner; 0: the holder of `callback`),
+ * with `rights` (BELAY_RIGHTS_SAME, or a subset of those of `callback`).
+ * Errors: PERMISSION_DENIED; UNREGISTERED and its kin; handle errors. */
+BELAY_API belay_status belay_retain(belay_handle callback, belay_handle holder, uint32_t rights,
+                                    belay_handle *retained);
+
+/* Makes the callback uncallable for every holder, at once, whatever handles exist. Calls in flight go
+ * on; belay_drain waits for them. The release function runs after the last of them. Handles stay
+ * valid, and refuse, until released. Legal inside the callback. Idempotent.
+ * Errors: PERMISSION_DENIED, handle errors. */
+BELAY_API belay_status belay_unregister(belay_handle callback);
+
+/* Waits up to `timeout_ms` until no call of the callback is in flight and its release function has
+ * run. The callback must have been unregistered (or its owner closed). May block.
+ * Errors: DEADLINE_EXCEEDED, whose text counts calls and pins still running; WOULD_DEADLOCK inside a
+ * call or the release function of this callback; FAILED_PRECONDITION if it is still registered; handle errors. */
+BELAY_API belay_status belay_drain(belay_handle callback, uint64_t timeout_ms);
+
+/* The same without waiting: `notify` runs once, on the broker's thread, when the callback has drained
+ * (at once if it has already). `notify` runs exactly once on BELAY_OK, never otherwise. */
+BELAY_API belay_status belay_drain_notify(belay_handle callback, belay_release_fn notify, void *context);
+
+/* Calls the callback on this thread.
+ *
+ * BELAY_OK: it ran and its whole reply is in call->reply. BELAY_BUFFER_TOO_SMALL: it ran, its reply of
+ * call->reply_size bytes is kept: belay_call_take() it; it is not run again for it.
+ * BELAY_CALLBACK_FAILED: it ran and failed; the last error has its text. Any other status: it did not
+ * run. May block as long as the callback does. Errors: STALE, UNREGISTERED, REVOKED, OWNER_CLOSED,
+ * CLOSED, DEADLINE_EXCEEDED, RECURSION_LIMIT, PERMISSION_DENIED, INVALID_ARGUMENT, handle errors;
+ * FAILED_PRECONDITION for a typed callback. */
+BELAY_API belay_status belay_invoke(belay_handle callback, belay_call *call);
+
+/* In a callback: sets the reply (copied); a second one replaces the first.
+ * Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED. */
+BELAY_API belay_status belay_call_reply(belay_call *call, const void *data, uint64_t size);
+
+/* In a callback: sets the text that the caller finds in its last error; returns
+ * BELAY_CALLBACK_FAILED, so that a callback can end with `return belay_call_fail(call, "...")`. */
+BELAY_API belay_status belay_call_fail(belay_call *call, const char *message);
+
+/* After BELAY_BUFFER_TOO_SMALL: copies the kept reply to `buffer` and drops it. With `buffer` null and
+ * `capacity` 0 only drops it. Errors: BUFFER_TOO_SMALL (kept still); NOT_FOUND if nothing is kept. */
+BELAY_API belay_status belay_call_take(belay_call *call, void *buffer, uint64_t capacity);
+
+/* ---- Typed pins ------------------------------------------------------------------------------ */
+
+typedef struct belay_pin_info {
+  uint32_t struct_size;
+  uint32_t reserved;
+  belay_handle pin;        /* out: give to belay_unpin */
+  belay_function function; /* out: cast to the signature's type, context first */
+  void *context;           /* out */
+} belay_pin_info;
+
+/* Pins a typed callback: until belay_unpin its function and context may be called directly, from any
+ * thread, at the speed of a function pointer. Released or unregistered meanwhile, it stays callable
+ * through the pin, and its release function waits for the unpin.
+ * Errors: INVALID_ARGUMENT with reason SIGNATURE_MISMATCH, naming both signatures, when the callback
+ * was registered with another; FAILED_PRECONDITION if it is not typed; as belay_invoke. */
+BELAY_API belay_status belay_pin(belay_handle callback, const char *signature, belay_pin_info *info);
+
+/* Ends a pin. Never blocks. Errors: STALE the second time; handle errors. */
+BELAY_API belay_status belay_unpin(belay_handle pin);
+
+/* ---- Introspection ---------------------------------------------------------------------------- */
+
+#define BELAY_STATE_LIVE 1     /* callable */
+#define BELAY_STATE_DRAINING 2 /* refuses calls; some are in flight */
+#define BELAY_STATE_RELEASED 3 /* its release function has run */
+
+typedef struct belay_handle_info {
+  uint32_t struct_size;
+  int32_t kind;          /* BELAY_KIND_... */
+  belay_handle handle;
+  belay_handle owner;    /* that registered the object */
+  belay_handle holder;   /* owner that holds this handle */
+  int32_t state;         /* BELAY_STATE_... */
+  uint32_t rights;       /* BELAY_RIGHT_..., of a callback's handle */
+  uint64_t references;   /* live handles of the object */
+  uint64_t pins;         /* pins held, belay_pin */
+  uint64_t in_flight;    /* calls running now; a moment's view */
+  uint64_t calls;        /* calls begun; exact */
+  uint64_t failures;     /* calls that ended in BELAY_CALLBACK_FAILED; exact */
+  int64_t created_unix_ns;
+  int64_t age_ns;
+  char owner_name[256];
+  char holder_name[256];
+  char label[256];
+  char site[256];
+  char signature[64];    /* "" for an untyped callback */
+} belay_handle_info;
+
+/* Describes one handle of any kind. Errors: INVALID_ARGUMENT, handle errors. */
+BELAY_API belay_status belay_describe(belay_handle handle, belay_handle_info *info);
+
+/* Lists live handles of a broker in ascending order of slot, one page a call. `*after` is 0 for the first page and
+ * is moved on; a page of fewer than `capacity` entries is the last. `infos[0].struct_size` must be
+ * set; entries are that far apart. Calls are not stopped meanwhile: a handle that lives throughout is
+ * listed once, one that comes or goes may be missed.
+ * Errors: INVALID_ARGUMENT, handle errors. */
+BELAY_API belay_status belay_list(belay_handle broker, uint64_t *after, belay_handle_info *infos,
+                                  uint64_t capacity, uint64_t *count);
+
+/* ---- Store -------------------------------------------------------------------------------------
+ * Ordered keys (1 B to 64 KiB) and values (to 64 MiB). Every commit has a revision: 64-bit, dense,
+ * durable. A write that returned BELAY_OK is on disk, unless BELAY_WRITE_ASYNC was given. */
+
+/* Gets a handle to the broker's store. Errors: FAILED_PRECONDITION if it was opened without one. */
+BELAY_API belay_status belay_store_open(belay_handle broker, belay_handle *store);
+
+/* Reads one key. On BELAY_BUFFER_TOO_SMALL `*value_size` is written too. `revision` (of the key's last
+ * change) may be null. May block. Errors: NOT_FOUND, BUFFER_TOO_SMALL, store errors. */
+BELAY_API belay_status belay_store_get(belay_handle store, const void *key, uint64_t key_size, void *buffer,
+                                       uint64_t capacity, uint64_t *value_size, uint64_t *revision);
+
+#define BELAY_WRITE_ASYNC 1u     /* do not wait for the disk: a crash may lose the write */
+#define BELAY_WRITE_IF_ABSENT 2u /* only if the key does not exist */
+#define BELAY_WRITE_IF_REVISION 4u /* only if the key was last changed at `if_revision` */
+typedef struct belay_write_options {
+  uint32_t struct_size;
+  uint32_t flags; /* BELAY_WRITE_... */
+  uint64_t if_revision;
+} belay_write_options;
+
+/* Writes one key. `options` and `revision` (of the commit) may be null. May block (disk).
+ * Errors: ABORTED when a condition does not hold; INVALID_ARGUMENT naming the bound; UNAVAILABLE with
+ * reason STORE_READ_ONLY after a disk fault. */
+BELAY_API belay_status belay_store_put(belay_handle store, const void *key, uint64_t key_size, const void *value,
+                                       uint64_t value_size, const belay_write_options *options, uint64_t *revision);
+
+/* Deletes one key; NOT_FOUND if there is none. Otherwise as belay_store_put. */
+BELAY_API belay_status belay_store_delete(belay_handle store, const void *key, uint64_t key_size,
+                                          const belay_write_options *options, uint64_t *revision);
+
+#define BELAY_SCAN_REVERSE 1u
+#define BELAY_SCAN_KEYS_ONLY 2u
+typedef struct belay_scan_options {
+  uint32_t struct_size;
+  uint32_t flags;       /* BELAY_SCAN_... */
+  const void *start;    /* first key of the range; null: from the beginning */
+  uint64_t start_size;
+  const void *end;      /* the range ends before it; null: to the end */
+  uint64_t end_size;
+  const void *prefix;   /* if set, start and end must not be */
+  uint64_t prefix_size;
+  uint64_t limit;       /* rows returned at most; 0: all */
+  belay_handle filter;  /* a callback that picks rows; 0: none. See below */
+} belay_scan_options;
+
+/* Begins a scan over the store as it is now. `options` may be null: everything.
+ *
+ * A filter gets a row block as its request and replies with a bitmap of ceil(rows/8) bytes; bit i,
+ * lowest first, keeps row i. It is called for up to 512 rows at a time, on the thread in
+ * belay_cursor_next. The scan holds a handle of its own to the filter until the cursor is released.
+ * A filter that fails fails the scan: no row is kept or dropped by default.
+ * Errors: INVALID_ARGUMENT; as belay_retain for the filter. */
+BELAY_API belay_status belay_store_scan(belay_handle store, const belay_scan_options *options, belay_handle *cursor);
+
+/* Fills `buffer` with a row block of the next rows: as many as fit, at least one. `*size` is its size.
+ * BELAY_END: no more rows, nothing written. BELAY_BUFFER_TOO_SMALL: the next row alone needs `*size`
+ * bytes; the cursor has not advanced. A cursor is exclusive: BELAY_BUSY when another thread is in it.
+ * May block. Errors: also CALLBACK_FAILED and the like from the filter. */
+BELAY_API belay_status belay_cursor_next(belay_handle cursor, void *buffer, uint64_t capacity, uint64_t *size);
+
+/* One row of a row block. Pointers point into the block. */
+#define BELAY_ROW_PUT 1
+#define BELAY_ROW_DELETE 2
+typedef struct belay_row {
+  uint32_t struct_size;
+  uint32_t kind;       /* BELAY_ROW_... */
+  uint64_t revision;   /* of the change */
+  const void *key;
+  uint64_t key_size;
+  const void *value;
+  uint64_t value_size;
+} belay_row;
+
+/* Steps through a row block, which is what scans return and what filters and watches receive.
+ *
+ * Format, little-endian: u32 format = 1, u32 row_count, then per row u64 revision, u32 kind, u32
+ * key_size, u32 value_size, u32 0, key, value. `*offset` is 0 at first and is moved on.
+ * BELAY_END after the last row. Errors: DATA_LOSS for a truncated or foreign block. */
+BELAY_API belay_status belay_rows_next(const void *block, uint64_t size, uint64_t *offset, belay_row *row);
+
+typedef struct belay_watch_options {
+  uint32_t struct_size;
+  uint32_t flags;          /* 0 */
+  const void *prefix;      /* keys to watch; null: all */
+  uint64_t prefix_size;
+  uint64_t from_revision;  /* first revision to deliver; 0: changes after the attach */
+  belay_handle callback;   /* gets row blocks */
+} belay_watch_options;
+
+/* Attaches a watch: `callback` is invoked, on a thread of the broker's, one call at a time, with row
+ * blocks of the changes under the prefix, in order of revision, each at least once. A call that fails
+ * is repeated with the same rows after a pause (100 ms, doubling to 10 s); the watch ends by itself
+ * when the callback can no longer be called. The watch holds a handle of its own to the callback.
+ * Errors: COMPACTED if from_revision is no longer retained; as belay_retain. */
+BELAY_API belay_status belay_watch_attach(belay_handle store, const belay_watch_options *options,
+                                          belay_handle *subscription);
+
+/* Detaches a watch: no new call begins after this returns; one in flight goes on. Same as
+ * belay_release(subscription). Errors: handle errors. */
+BELAY_API belay_status belay_watch_detach(belay_handle subscription);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+#endif /* BELAY_BELAY_H */
