@@ -1,0 +1,123 @@
+#include "broker/storage/row_block.h"
+
+#include <cassert>
+#include <limits>
+#include <utility>
+
+#include "broker/base/bytes.h"
+
+namespace belay::storage {
+namespace {
+
+using base::Code;
+using base::Status;
+
+constexpr std::size_t kRowCountOffset = 4;
+
+Status Malformed(std::size_t offset_bytes, const std::string& what) {
+  return Status(Code::kDataLoss, "row block: " + what + " at offset " + std::to_string(offset_bytes),
+                "MALFORMED_ROW_BLOCK");
+}
+
+}  // namespace
+
+RowBlockBuilder::RowBlockBuilder() { Reset(); }
+
+void RowBlockBuilder::Reset() {
+  block_.clear();
+  row_count_ = 0;
+  base::AppendLittle(block_, kRowBlockFormat);
+  base::AppendLittle(block_, row_count_);
+}
+
+void RowBlockBuilder::Append(const Row& row) {
+  assert(row.key.size() <= std::numeric_limits<std::uint32_t>::max());
+  assert(row.value.size() <= std::numeric_limits<std::uint32_t>::max());
+  char header[kRowHeaderBytes];
+  base::StoreLittle(header, row.revision);
+  base::StoreLittle(header + 8, static_cast<std::uint32_t>(row.kind));
+  base::StoreLittle(header + 12, static_cast<std::uint32_t>(row.key.size()));
+  base::StoreLittle(header + 16, static_cast<std::uint32_t>(row.value.size()));
+  base::StoreLittle(header + 20, std::uint32_t{0});
+  block_.append(header, sizeof header).append(row.key).append(row.value);
+  // The count is kept right after every row, so that the block is valid at any moment, also when
+  // the next append throws for want of memory.
+  ++row_count_;
+  base::StoreLittle(block_.data() + kRowCountOffset, row_count_);
+}
+
+std::string RowBlockBuilder::Take() {
+  std::string taken = std::move(block_);
+  Reset();
+  return taken;
+}
+
+base::Result<RowBlockReader> RowBlockReader::Open(std::string_view block) {
+  if (block.size() < kRowBlockHeaderBytes) {
+    return Malformed(0, "header of " + std::to_string(kRowBlockHeaderBytes) + " bytes cut short to " +
+                            std::to_string(block.size()));
+  }
+  const auto format = base::LoadLittle<std::uint32_t>(block.data());
+  if (format != kRowBlockFormat) return Malformed(0, "unknown format " + std::to_string(format));
+  return RowBlockReader(block, base::LoadLittle<std::uint32_t>(block.data() + kRowCountOffset));
+}
+
+Status RowBlockReader::Next(Row* row) {
+  const std::size_t left_bytes = block_.size() - offset_bytes_;
+  if (rows_read_ == row_count_) {
+    if (left_bytes == 0) return Status(Code::kEnd, "no more rows");
+    return Malformed(offset_bytes_, std::to_string(left_bytes) + " bytes after the last row");
+  }
+  if (left_bytes < kRowHeaderBytes) return Malformed(offset_bytes_, "row header cut short");
+  const char* header = block_.data() + offset_bytes_;
+  const auto kind = base::LoadLittle<std::uint32_t>(header + 8);
+  const std::size_t key_bytes = base::LoadLittle<std::uint32_t>(header + 12);
+  const std::size_t value_bytes = base::LoadLittle<std::uint32_t>(header + 16);
+  const auto reserved = base::LoadLittle<std::uint32_t>(header + 20);
+  if (kind != static_cast<std::uint32_t>(RowKind::kPut) &&
+      kind != static_cast<std::uint32_t>(RowKind::kDelete)) {
+    return Malformed(offset_bytes_ + 8, "unknown row kind " + std::to_string(kind));
+  }
+  if (reserved != 0) return Malformed(offset_bytes_ + 20, "reserved field is not 0");
+  // Subtractions from what is left cannot overflow, additions to an offset could (32-bit size_t).
+  std::size_t body_bytes = left_bytes - kRowHeaderBytes;
+  if (key_bytes > body_bytes) return Malformed(offset_bytes_ + 12, "key longer than the block");
+  body_bytes -= key_bytes;
+  if (value_bytes > body_bytes) return Malformed(offset_bytes_ + 16, "value longer than the block");
+  row->revision = base::LoadLittle<Revision>(header);
+  row->kind = static_cast<RowKind>(kind);
+  row->key = block_.substr(offset_bytes_ + kRowHeaderBytes, key_bytes);
+  row->value = block_.substr(offset_bytes_ + kRowHeaderBytes + key_bytes, value_bytes);
+  offset_bytes_ += RowBytes(key_bytes, value_bytes);
+  ++rows_read_;
+  return Status();
+}
+
+void FilterKeep(std::string* bitmap, std::uint32_t row) noexcept {
+  char& byte = (*bitmap)[row / 8];
+  byte = static_cast<char>(static_cast<unsigned char>(byte) | (1u << (row % 8)));
+}
+
+base::Result<std::string> ApplyFilter(std::string_view block, std::string_view bitmap) {
+  base::Result<RowBlockReader> opened = RowBlockReader::Open(block);
+  if (!opened.ok()) return opened.status();
+  RowBlockReader& reader = *opened;
+  const std::size_t expected_bytes = FilterBitmapBytes(reader.row_count());
+  if (bitmap.size() != expected_bytes) {
+    return Status(Code::kInvalidArgument,
+                  "filter reply has " + std::to_string(bitmap.size()) + " bytes, expected " +
+                      std::to_string(expected_bytes) + " for " + std::to_string(reader.row_count()) +
+                      " rows",
+                  "BAD_FILTER_REPLY");
+  }
+  RowBlockBuilder kept;
+  Row row;
+  for (std::uint32_t i = 0;; ++i) {
+    Status status = reader.Next(&row);
+    if (status.code() == Code::kEnd) return kept.Take();
+    if (!status.ok()) return status;
+    if (FilterKeeps(bitmap, i)) kept.Append(row);
+  }
+}
+
+}  // namespace belay::storage

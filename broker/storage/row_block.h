@@ -1,0 +1,119 @@
+// Row blocks: the one packed form in which rows of the store cross a border. Scans return them,
+// filters and watches receive them, the history keeps them, in every language alike.
+//
+// Format 1, all integers little-endian, no padding:
+//
+//   block   u32 format (= 1), u32 row_count, then row_count rows and nothing after them
+//   row     u64 revision      of the change that the row shows
+//           u32 kind          1 put, 2 delete
+//           u32 key_size      bytes
+//           u32 value_size    bytes
+//           u32 reserved      0
+//           key_size bytes, then value_size bytes
+//
+// A filter's reply is a bitmap of ceil(row_count / 8) bytes; bit i, lowest first, keeps row i. Bits
+// after the last row are ignored.
+//
+// Invariants
+//   - The reader never looks outside the block it was given, whatever the block says (I7): each
+//     size is checked against the bytes that are left before it is used.
+//   - A block is accepted whole or refused with the offset of what is wrong; it is never cut short
+//     in silence: a row missing from a filter would be a row dropped.
+//
+// Thread safety: values; distinct objects may be used from distinct threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "broker/base/status.h"
+
+namespace belay::storage {
+
+using Revision = std::uint64_t;
+
+inline constexpr std::uint32_t kRowBlockFormat = 1;
+inline constexpr std::size_t kRowBlockHeaderBytes = 8;
+inline constexpr std::size_t kRowHeaderBytes = 24;
+
+enum class RowKind : std::uint32_t { kPut = 1, kDelete = 2 };
+
+// One row of a block. The views point into the block.
+struct Row {
+  Revision revision = 0;
+  RowKind kind = RowKind::kPut;
+  std::string_view key;
+  std::string_view value;
+};
+
+// What one row adds to a block.
+constexpr std::size_t RowBytes(std::size_t key_bytes, std::size_t value_bytes) noexcept {
+  return kRowHeaderBytes + key_bytes + value_bytes;
+}
+
+class RowBlockBuilder {
+ public:
+  RowBlockBuilder();
+
+  // REQUIRES: key and value are shorter than 4 GiB each (the store's limits are far below), and the
+  // block has fewer than 2^32 - 1 rows.
+  void Append(const Row& row);
+
+  std::uint32_t row_count() const noexcept { return row_count_; }
+  // Of the block as Take() would return it: 8 when empty.
+  std::size_t size_bytes() const noexcept { return block_.size(); }
+
+  // Returns the block, a valid one even without rows, and begins a new one.
+  std::string Take();
+
+ private:
+  void Reset();
+
+  std::string block_;
+  std::uint32_t row_count_ = 0;
+};
+
+class RowBlockReader {
+ public:
+  // Checks the header alone. DATA_LOSS for anything that is not a row block of a known format.
+  // REQUIRES: `block` outlives the reader and the rows it returns.
+  static base::Result<RowBlockReader> Open(std::string_view block);
+
+  // As the header says; trust it only after Next() has returned END.
+  std::uint32_t row_count() const noexcept { return row_count_; }
+
+  // Writes the next row to `*row`. END after the last one; DATA_LOSS naming the offset when the
+  // block is truncated, has bytes after its last row, or a row is malformed. After an error the
+  // reader stays where it is.
+  base::Status Next(Row* row);
+
+ private:
+  RowBlockReader(std::string_view block, std::uint32_t row_count)
+      : block_(block), row_count_(row_count) {}
+
+  std::string_view block_;
+  std::size_t offset_bytes_ = kRowBlockHeaderBytes;
+  std::uint32_t row_count_;
+  std::uint32_t rows_read_ = 0;
+};
+
+// Of a filter's reply to a block of `row_count` rows.
+constexpr std::size_t FilterBitmapBytes(std::uint32_t row_count) noexcept {
+  return (static_cast<std::size_t>(row_count) + 7) / 8;
+}
+
+// REQUIRES: row / 8 < bitmap.size()
+constexpr bool FilterKeeps(std::string_view bitmap, std::uint32_t row) noexcept {
+  return ((static_cast<unsigned char>(bitmap[row / 8]) >> (row % 8)) & 1u) != 0;
+}
+
+// REQUIRES: row / 8 < bitmap->size()
+void FilterKeep(std::string* bitmap, std::uint32_t row) noexcept;
+
+// The block of the rows that `bitmap` keeps, in the same order. INVALID_ARGUMENT naming both sizes
+// when the bitmap has not the size that the block asks for; DATA_LOSS for a malformed block.
+base::Result<std::string> ApplyFilter(std::string_view block, std::string_view bitmap);
+
+}  // namespace belay::storage
