@@ -1,0 +1,98 @@
+// The shapes of function that can be registered as a callback, and what may be said along with one.
+//
+// Thread safety: a callback may run concurrently with itself when it is invoked concurrently.
+using System.Buffers;
+
+namespace Belay;
+
+/// <summary>A callback that answers without waiting. The fastest shape: no allocation per call.</summary>
+/// <param name="request">The caller's bytes; gone when the function returns.</param>
+/// <param name="reply">Takes the answer; must not be kept beyond the call.</param>
+/// <param name="call">The call being served.</param>
+public delegate void SpanFunction(ReadOnlySpan<byte> request, IBufferWriter<byte> reply, CallContext call);
+
+/// <summary>A callback that may wait.</summary>
+/// <param name="request">A copy of the caller's bytes.</param>
+/// <param name="call">The call being served.</param>
+/// <returns>The answer.</returns>
+/// <remarks>
+/// In-process the thread that invokes waits until the task is done, and no synchronization context is current while
+/// the function runs.
+/// </remarks>
+public delegate ValueTask<ReadOnlyMemory<byte>> CallbackFunction(ReadOnlyMemory<byte> request, CallContext call);
+
+/// <summary>Picks rows of a scan. An exception fails the scan: no row is kept or dropped by default.</summary>
+/// <param name="row">The row; gone when the function returns.</param>
+/// <returns>Whether to keep it.</returns>
+public delegate bool RowFilter(RowView row);
+
+/// <summary>Receives changes, in order of revision, one call at a time, each change at least once.</summary>
+/// <param name="changes">The changes; gone when the function returns.</param>
+/// <param name="call">The call being served.</param>
+/// <remarks>An exception makes Belay deliver the same changes again after a pause.</remarks>
+public delegate void WatchFunction(RowBlock changes, CallContext call);
+
+/// <summary>What may be said about a callback when it is registered.</summary>
+public sealed record CallbackOptions
+{
+    /// <summary>What it is for, shown in listings; at most 255 bytes of UTF-8.</summary>
+    public string Label { get; init; } = "";
+
+    /// <summary>Where it was registered; by default the file and line of the call. At most 255 bytes.</summary>
+    public string? Site { get; init; }
+
+    /// <summary>Public name under which others find it; gRPC door only.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>
+    /// An object whose life belongs to the callback: disposed (<see cref="IAsyncDisposable"/> before
+    /// <see cref="IDisposable"/>) once, when no call is in flight and none can come.
+    /// </summary>
+    public object? Owned { get; init; }
+
+    /// <summary>
+    /// Whether the object that the delegate is bound to (<see cref="Delegate.Target"/>) belongs to the callback as
+    /// <see cref="Owned"/> does. Of use where a method of a disposable object is registered.
+    /// </summary>
+    public bool OwnsTarget { get; init; }
+
+    internal static readonly CallbackOptions Default = new();
+
+    /// <summary>"File.cs:12", of at most 255 bytes.</summary>
+    internal string SiteOr(string file, int line)
+    {
+        if (Site != null)
+            return Site;
+        if (file.Length == 0)
+            return "";
+        var site = $"{Path.GetFileName(file)}:{line}";
+        return System.Text.Encoding.UTF8.GetByteCount(site) <= 255 ? site : $"...:{line}";
+    }
+}
+
+/// <summary>An exception that had no caller to go to.</summary>
+public sealed class CallbackFaultEventArgs : EventArgs
+{
+    internal CallbackFaultEventArgs(string label, string site, string during, Exception exception)
+    {
+        Label = label;
+        Site = site;
+        During = during;
+        Exception = exception;
+    }
+
+    /// <summary>Label of the callback.</summary>
+    public string Label { get; }
+
+    /// <summary>Where the callback was registered.</summary>
+    public string Site { get; }
+
+    /// <summary>What was being done: "call", "dispose".</summary>
+    public string During { get; }
+
+    /// <summary>What was thrown.</summary>
+    public Exception Exception { get; }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"callback '{Label}' ({Site}) threw in {During}: {Exception}";
+}

@@ -1,0 +1,47 @@
+// Rows: an owned copy (Row) and a view into a block (RowView).
+//
+// Thread safety: Row is immutable as long as nobody writes to its arrays; RowView lives on one thread's stack.
+namespace Belay;
+
+/// <summary>What happened to a key. The numbers are those of belay.h.</summary>
+public enum RowKind
+{
+    /// <summary>It has this value.</summary>
+    Put = 1,
+    /// <summary>It was deleted.</summary>
+    Delete = 2,
+}
+
+/// <summary>One row of the store, copied.</summary>
+/// <param name="Kind">Whether the key has a value or was deleted.</param>
+/// <param name="Revision">Revision of the change.</param>
+/// <param name="Key">The key.</param>
+/// <param name="Value">The value; empty for a deletion and where only keys were asked for.</param>
+public sealed record Row(RowKind Kind, ulong Revision, byte[] Key, byte[] Value);
+
+/// <summary>One row of a block, in place.</summary>
+public readonly ref struct RowView
+{
+    internal RowView(RowKind kind, ulong revision, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        Kind = kind;
+        Revision = revision;
+        Key = key;
+        Value = value;
+    }
+
+    /// <summary>Whether the key has a value or was deleted.</summary>
+    public RowKind Kind { get; }
+
+    /// <summary>Revision of the change.</summary>
+    public ulong Revision { get; }
+
+    /// <summary>The key.</summary>
+    public ReadOnlySpan<byte> Key { get; }
+
+    /// <summary>The value; empty for a deletion and where only keys were asked for.</summary>
+    public ReadOnlySpan<byte> Value { get; }
+
+    /// <summary>A copy that outlives the block.</summary>
+    public Row ToRow() => new(Kind, Revision, Key.ToArray(), Value.ToArray());
+}
