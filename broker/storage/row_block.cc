@@ -15,7 +15,8 @@ using base::Status;
 constexpr std::size_t kRowCountOffset = 4;
 
 Status Malformed(std::size_t offset_bytes, const std::string& what) {
-  return Status(Code::kDataLoss, "row block: " + what + " at offset " + std::to_string(offset_bytes),
+  return Status(Code::kDataLoss,
+                "row block: " + what + " at offset " + std::to_string(offset_bytes),
                 "MALFORMED_ROW_BLOCK");
 }
 
@@ -54,8 +55,8 @@ std::string RowBlockBuilder::Take() {
 
 base::Result<RowBlockReader> RowBlockReader::Open(std::string_view block) {
   if (block.size() < kRowBlockHeaderBytes) {
-    return Malformed(0, "header of " + std::to_string(kRowBlockHeaderBytes) + " bytes cut short to " +
-                            std::to_string(block.size()));
+    return Malformed(0, "header of " + std::to_string(kRowBlockHeaderBytes) +
+                            " bytes cut short to " + std::to_string(block.size()));
   }
   const auto format = base::LoadLittle<std::uint32_t>(block.data());
   if (format != kRowBlockFormat) return Malformed(0, "unknown format " + std::to_string(format));
@@ -106,8 +107,8 @@ base::Result<std::string> ApplyFilter(std::string_view block, std::string_view b
   if (bitmap.size() != expected_bytes) {
     return Status(Code::kInvalidArgument,
                   "filter reply has " + std::to_string(bitmap.size()) + " bytes, expected " +
-                      std::to_string(expected_bytes) + " for " + std::to_string(reader.row_count()) +
-                      " rows",
+                      std::to_string(expected_bytes) + " for " +
+                      std::to_string(reader.row_count()) + " rows",
                   "BAD_FILTER_REPLY");
   }
   RowBlockBuilder kept;

@@ -11,7 +11,8 @@ using base::Status;
 
 constexpr std::size_t kQuotedKeyBytes = 64;
 
-Status TooLarge(const std::string& what, std::size_t bytes, const char* bound, std::size_t limit_bytes) {
+Status TooLarge(const std::string& what, std::size_t bytes, const char* bound,
+                std::size_t limit_bytes) {
   return Status(Code::kInvalidArgument,
                 what + " has " + std::to_string(bytes) + " bytes, the bound " + bound + " is " +
                     std::to_string(limit_bytes),
@@ -36,8 +37,9 @@ Status ValidateOperation(const Operation& operation) {
       break;
     default:
       return Status(Code::kInvalidArgument,
-                    "unknown operation " + std::to_string(static_cast<std::uint32_t>(operation.kind)) +
-                        " for key " + QuoteKey(operation.key));
+                    "unknown operation " +
+                        std::to_string(static_cast<std::uint32_t>(operation.kind)) + " for key " +
+                        QuoteKey(operation.key));
   }
   switch (operation.precondition) {
     case Precondition::kNone:
@@ -46,8 +48,8 @@ Status ValidateOperation(const Operation& operation) {
   }
   return Status(Code::kInvalidArgument,
                 "unknown precondition " +
-                    std::to_string(static_cast<std::uint32_t>(operation.precondition)) + " for key " +
-                    QuoteKey(operation.key));
+                    std::to_string(static_cast<std::uint32_t>(operation.precondition)) +
+                    " for key " + QuoteKey(operation.key));
 }
 
 base::Result<CommitResult> CommitOne(Store& store, Operation operation, Durability durability) {

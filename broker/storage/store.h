@@ -12,7 +12,8 @@
 //   - No listener and no other user code runs under a lock of the store (R8).
 //
 // Thread safety: every method may be called from any thread. A Scan is for one thread at a time; it
-// keeps what it needs of the engine alive, so scan and store may be destroyed in any order.
+// keeps what it needs of the engine alive (also the lock on its folder), so scan and store may be
+// destroyed in any order. The store itself must not be destroyed during a call of it.
 #pragma once
 
 #include <cstddef>
@@ -92,7 +93,8 @@ class Scan {
   // `max_bytes`, but at least one (a row that is too large comes alone, so look at size_bytes()).
   // Rows are puts with the key's mod_revision. END, with nothing appended, after the last row.
   // Errors: INVALID_ARGUMENT if max_rows is 0; DATA_LOSS or UNAVAILABLE from the disk. May block.
-  virtual base::Status Next(RowBlockBuilder* rows, std::uint32_t max_rows, std::size_t max_bytes) = 0;
+  virtual base::Status Next(RowBlockBuilder* rows, std::uint32_t max_rows,
+                            std::size_t max_bytes) = 0;
 
   // The store's revision that the scan shows: a watch from revision() + 1 misses nothing.
   virtual Revision revision() const = 0;
@@ -122,10 +124,9 @@ class Store {
   virtual base::Result<std::unique_ptr<Scan>> NewScan(const ScanOptions& options) = 0;
 
   // Changes of keys in [start, end) with revision >= from_revision, in order of revision; empty
-  // `end`: no upper bound. The page ends when it has `max_rows` rows or `max_bytes` bytes, yet never
-  // within a commit: one that is larger comes whole, so a page may exceed both by its last commit.
-  // Work per call is bounded too: where few keys match, a page may be short or empty and still not
-  // be the end. From a revision to come: an empty page. May block. Errors: COMPACTED naming the
+  // `end`: no upper bound. A page never ends within a commit: it exceeds `max_rows` or `max_bytes`
+  // only when it is a single commit that does. Work per call is bounded too: where few keys match, a page may be
+  // short or empty and still not be the end. From a revision to come: an empty page. May block. Errors: COMPACTED naming the
   // oldest revision retained; INVALID_ARGUMENT for revision 0 or a bound of 0.
   virtual base::Result<HistoryPage> ReadHistory(Revision from_revision, std::string_view start,
                                                 std::string_view end, std::uint32_t max_rows,
@@ -144,7 +145,7 @@ class Store {
 
   // `listener` is told the newest revision after each group of commits, on a writer's thread, under
   // no lock. Calls may overlap and come out of order: take the greatest. It must not call Commit()
-  // nor block for long (it delays one writer). Null: no listener. After this has returned the
+  // nor throw nor block for long (it delays one writer). Null: no listener. After this has returned the
   // former listener neither runs nor will run. REQUIRES: not called from within a listener.
   virtual void SetCommitListener(std::function<void(Revision)> listener) = 0;
 
