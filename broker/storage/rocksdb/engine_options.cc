@@ -1,0 +1,138 @@
+#include "broker/storage/rocksdb/engine_options.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "broker/storage/rocksdb/errors.h"
+#include "broker/storage/rocksdb/format.h"
+#include "rocksdb/cache.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/filter_policy.h"
+#include "rocksdb/listener.h"
+#include "rocksdb/options.h"
+#include "rocksdb/table.h"
+
+namespace belay::storage {
+namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+// Tells FaultState of faults that no writer would see at once, and keeps faults recoverable where
+// recovering is safe. Called on RocksDB's threads, under none of its locks.
+class FaultListener final : public rocksdb::EventListener {
+ public:
+  explicit FaultListener(std::shared_ptr<FaultState> faults) : faults_(std::move(faults)) {}
+
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
+    const bool rewritten_by_recovery = reason == rocksdb::BackgroundErrorReason::kWriteCallback ||
+                                       reason == rocksdb::BackgroundErrorReason::kFlush;
+    if (rewritten_by_recovery && error->IsIOError() && !error->IsIOFenced() &&
+        error->severity() == rocksdb::Status::Severity::kFatalError) {
+      // For EIO from the log or from a flush RocksDB would insist on a restart. But recovery needs
+      // nothing of the file that failed: it writes what memory holds to new files and leaves the
+      // log behind, exactly as after ENOSPC, which RocksDB does let us recover from.
+      *error = rocksdb::Status(*error, rocksdb::Status::Severity::kHardError);
+    }
+    // Below "hard" RocksDB still takes writes and tries again by itself.
+    if (error->severity() >= rocksdb::Status::Severity::kHardError) {
+      faults_->Report(DescribeFault(*error));
+    }
+  }
+
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
+                            bool* auto_recovery) override {
+    // Ours is the only recovery: it must not race with one that does not change the log.
+    *auto_recovery = false;
+  }
+
+ private:
+  const std::shared_ptr<FaultState> faults_;
+};
+
+rocksdb::CompressionType FastCompression() {
+  const std::vector<rocksdb::CompressionType> supported = rocksdb::GetSupportedCompressions();
+  const bool has_lz4 =
+      std::find(supported.begin(), supported.end(), rocksdb::kLZ4Compression) != supported.end();
+  return has_lz4 ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;
+}
+
+}  // namespace
+
+rocksdb::DBOptions EngineOptions(const RocksOptions& options, bool create,
+                                 std::shared_ptr<FaultState> faults) {
+  rocksdb::DBOptions db;
+  if (options.env != nullptr) db.env = options.env;
+  db.create_if_missing = create;
+  db.create_missing_column_families = create;
+  // Any damage found stops writes instead of spreading.
+  db.paranoid_checks = true;
+  // After a power cut the log's unsynced end may be garbage of any kind, not merely short: replay up
+  // to it. What was acknowledged as durable lies before it.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // Reused log files hold old records behind the new ones, which is one more thing to tell apart
+  // after a crash; and the file system allocates well enough for us.
+  db.recycle_log_file_num = 0;
+  // Bounds what is replayed at open after a crash.
+  db.max_total_wal_size = 128 * kMiB;
+  // One for flushes, one for compactions: a library in somebody's process takes no more by default.
+  db.max_background_jobs = 2;
+  // A process that embeds us has its own use for descriptors; the default keeps every file open.
+  db.max_open_files = 512;
+  // Writes back files that are being made bit by bit, not in one burst that delays fsyncs of the
+  // log.
+  db.bytes_per_sync = kMiB;
+  // Retries by RocksDB itself would race with ours; see OnErrorRecoveryBegin.
+  db.max_bgerror_resume_count = 0;
+  // RocksDB's own log: enough to look into an incident, bounded.
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.max_log_file_size = 4 * kMiB;
+  db.keep_log_file_num = 4;
+  // Nobody reads these statistics, and gathering them takes a thread and a walk over all files.
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  db.listeners.push_back(std::make_shared<FaultListener>(std::move(faults)));
+  return db;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies() {
+  // One cache for all families, so that one bound holds.
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(64 * kMiB);
+
+  rocksdb::BlockBasedTableOptions data_table;
+  data_table.block_cache = cache;
+  // Each put asks whether its key exists, and mostly new keys do not: the filter answers from
+  // memory. 10 bits: 1% false positives.
+  data_table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // Index and filter blocks count against the cache's bound, and stay in it while used.
+  data_table.cache_index_and_filter_blocks = true;
+  data_table.pin_l0_filter_and_index_blocks_in_cache = true;
+  data_table.format_version = 5;
+  rocksdb::ColumnFamilyOptions data;
+  data.write_buffer_size = 32 * kMiB;
+  data.compression = FastCompression();
+  data.table_factory.reset(rocksdb::NewBlockBasedTableFactory(data_table));
+
+  // History is read in order and never by a key that may be absent: no filter, larger blocks.
+  rocksdb::BlockBasedTableOptions history_table;
+  history_table.block_cache = cache;
+  history_table.block_size = 16 * 1024;
+  history_table.cache_index_and_filter_blocks = true;
+  history_table.format_version = 5;
+  rocksdb::ColumnFamilyOptions history;
+  history.write_buffer_size = 32 * kMiB;
+  history.compression = FastCompression();
+  history.table_factory.reset(rocksdb::NewBlockBasedTableFactory(history_table));
+
+  rocksdb::BlockBasedTableOptions facts_table;
+  facts_table.block_cache = cache;
+  rocksdb::ColumnFamilyOptions facts;
+  facts.write_buffer_size = kMiB;  // a handful of keys, rewritten for ever
+  facts.table_factory.reset(rocksdb::NewBlockBasedTableFactory(facts_table));
+
+  return {
+      {rocksdb::kDefaultColumnFamilyName, facts}, {kDataFamily, data}, {kHistoryFamily, history}};
+}
+
+}  // namespace belay::storage

@@ -1,0 +1,26 @@
+// How we run RocksDB, with the reason beside each setting.
+//
+// Thread safety: pure functions.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "broker/storage/rocksdb/fault_state.h"
+#include "broker/storage/rocksdb/rocks_store.h"
+
+namespace rocksdb {
+struct ColumnFamilyDescriptor;
+struct DBOptions;
+}  // namespace rocksdb
+
+namespace belay::storage {
+
+// `faults` learns from RocksDB's background threads when the disk fails.
+rocksdb::DBOptions EngineOptions(const RocksOptions& options, bool create,
+                                 std::shared_ptr<FaultState> faults);
+
+// The default (facts), data and history families, in this order.
+std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies();
+
+}  // namespace belay::storage
