@@ -1,0 +1,72 @@
+#include "broker/registry/pin.h"
+
+#include <algorithm>
+
+namespace belay::registry {
+namespace {
+
+constexpr std::uint32_t kFirstFastDepth = 4;
+
+void PokeIfAwaited() {
+  HandleTable& table = HandleTable::Get();
+  if (table.waiting_reapers.load(std::memory_order_seq_cst) != 0) table.Poke();
+}
+
+}  // namespace
+
+// First call of a thread, a deeper call than ever before, or portable fences.
+void CallPin::EnterSlow() {
+  if (HandleTable::Forked()) return;
+  HandleTable& table = HandleTable::Get();
+  ThreadRecord& record = table.Thread();
+  if (record.slots == nullptr || record.depth >= kMaxDepth) return;
+  if (record.depth >= record.high_water.load(std::memory_order_relaxed)) {
+    const std::uint32_t reach = std::min(kMaxDepth, std::max(kFirstFastDepth, record.depth * 2));
+    // seq_cst, before the hazard below: a scan that misses the new reach began before that hazard.
+    record.high_water.store(reach, std::memory_order_seq_cst);
+    if (!record.portable) record.fast_depth = reach;
+  }
+  Slot& slot = record.slots[SlotOf(handle_) & (HandleTable::kSlots - 1)];
+  std::atomic<Handle>& hazard = record.hazards[record.depth];
+  hazard.store(handle_, std::memory_order_seq_cst);
+  if (slot.key.load(std::memory_order_seq_cst) != handle_) {
+    Withdraw(hazard);
+    return;
+  }
+  Enter(record, slot);
+}
+
+void CallPin::Withdraw(std::atomic<Handle>& hazard) {
+  hazard.store(0, std::memory_order_seq_cst);
+  if (!HandleTable::Forked()) PokeIfAwaited();
+}
+
+void CallPin::ExitSlow(std::uint32_t depth) {
+  if (HandleTable::Forked()) return;
+  // In portable mode the destructor's release store does not order itself before the loads: do it again.
+  record_->hazards[depth].store(0, std::memory_order_seq_cst);
+  if (slot_->key.load(std::memory_order_seq_cst) != handle_) PokeIfAwaited();
+}
+
+bool DepthExceeded() { return tls_record != nullptr && tls_record->depth >= kMaxDepth; }
+
+TransientPin::TransientPin(Handle handle) {
+  if (HandleTable::Forked()) return;
+  HandleTable& table = HandleTable::Get();
+  ThreadRecord& record = table.Thread();
+  if (record.slots == nullptr) return;
+  Slot& slot = record.slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
+  record_ = &record;
+  record.hazards[kMaxDepth + record.transient_depth++].store(handle, std::memory_order_seq_cst);
+  const std::uint64_t key = slot.key.load(std::memory_order_seq_cst);
+  // The kind's check keeps out the number 1, whose SlowKey is the 0 of a free slot.
+  if (KindOf(handle) != Kind::kNone && (key == handle || key == SlowKey(handle))) object_ = slot.object;
+}
+
+TransientPin::~TransientPin() {
+  if (record_ == nullptr) return;
+  record_->hazards[kMaxDepth + --record_->transient_depth].store(0, std::memory_order_seq_cst);
+  PokeIfAwaited();
+}
+
+}  // namespace belay::registry

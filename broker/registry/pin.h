@@ -1,0 +1,113 @@
+// Pins: how a thread keeps what a handle leads to alive while it uses it.
+//
+// CallPin is the pin of one call of a callback, wait-free and without a shared write. TransientPin is that of the
+// library's own operations. Both publish the handle in a hazard of the thread and then check the slot's
+// key; from then on until their destructor the object, its context and the slot stay (R5).
+//
+// Waking the reaper. A reaper that found a hazard on what it wants to free waits to be poked. It has
+// announced itself in `waiting_reapers` before its heavy fence and scan. A call, having cleared its
+// hazard, reads the key again: unchanged means that nobody retires the handle, or that the retirement's
+// heavy fence is yet to come and will see the cleared hazard. Changed means that somebody may be waiting:
+// then it asks `waiting_reapers` and pokes. By the same argument it cannot read 0 there and have its
+// cleared hazard missed.
+//
+// Thread safety: a pin belongs to the thread that made it; pins of a thread end in reverse order.
+#pragma once
+
+#include "broker/registry/handle_table.h"
+#include "broker/registry/object.h"
+
+namespace belay::registry {
+
+class CallPin {
+ public:
+  // Pins `handle` if it may be called without further checks; see operator bool. RECURSION_LIMIT is told apart by
+  // DepthExceeded().
+  explicit CallPin(Handle handle) : handle_(handle) {
+    ThreadRecord* const record = tls_record;
+    if (record == nullptr || record->depth >= record->fast_depth) [[unlikely]] {
+      EnterSlow();
+      return;
+    }
+    Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
+    std::atomic<Handle>& hazard = record->hazards[record->depth];
+    hazard.store(handle, std::memory_order_relaxed);
+    LightFence();
+    if (slot.key.load(std::memory_order_acquire) != handle) [[unlikely]] {
+      Withdraw(hazard);
+      return;
+    }
+    Enter(*record, slot);
+  }
+  CallPin(const CallPin&) = delete;
+  CallPin& operator=(const CallPin&) = delete;
+
+  ~CallPin() {
+    if (slot_ == nullptr) return;
+    ThreadRecord& record = *record_;
+    const std::uint32_t depth = record.depth - 1;
+    record.depth = depth;
+    record.hazards[depth].store(0, std::memory_order_release);
+    LightFence();
+    if (slot_->key.load(std::memory_order_relaxed) != handle_ || record.portable) [[unlikely]] ExitSlow(depth);
+  }
+
+  explicit operator bool() const noexcept { return slot_ != nullptr; }
+  // REQUIRES: *this
+  std::int32_t Run(::belay_call* call) const { return slot_->function(slot_->context, call); }
+  Object& object() const { return *slot_->object; }
+
+ private:
+  void Enter(ThreadRecord& record, Slot& slot) {
+    CallCount& count = record.counts[SlotOf(handle_) % kCallCounts];
+    if (count.handle.load(std::memory_order_relaxed) == handle_) [[likely]] {
+      // Not an atomic increment: this thread is the only writer.
+      count.calls.store(count.calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    } else {
+      HandleTable::Get().ClaimCount(record, handle_);
+    }
+    ++record.depth;
+    record_ = &record;
+    slot_ = &slot;
+  }
+  void EnterSlow();
+  void Withdraw(std::atomic<Handle>& hazard);
+  void ExitSlow(std::uint32_t depth);
+
+  const Handle handle_;
+  ThreadRecord* record_ = nullptr;
+  Slot* slot_ = nullptr;
+};
+
+// True if the calling thread is in as many calls as it may be.
+bool DepthExceeded();
+
+class TransientPin {
+ public:
+  explicit TransientPin(Handle handle);
+  TransientPin(const TransientPin&) = delete;
+  TransientPin& operator=(const TransientPin&) = delete;
+  ~TransientPin();
+
+  // Null if the handle leads to no live object.
+  Object* object() const noexcept { return object_; }
+
+ private:
+  ThreadRecord* record_ = nullptr;
+  Object* object_ = nullptr;
+};
+
+// True if the calling thread is inside a call for which `matches(object)` holds.
+template <typename Fn>
+bool InsideCallOf(Fn matches) {
+  const ThreadRecord* record = tls_record;
+  if (record == nullptr) return false;
+  for (std::uint32_t i = 0; i < record->depth; ++i) {
+    // The thread's own hazard pins the slot, so its object may be looked at.
+    const Handle handle = record->hazards[i].load(std::memory_order_relaxed);
+    if (matches(*record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)].object)) return true;
+  }
+  return false;
+}
+
+}  // namespace belay::registry

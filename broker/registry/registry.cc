@@ -1,0 +1,166 @@
+// Opening and closing: registries and owners.
+#include "broker/registry/registry.h"
+
+#include <algorithm>
+#include <chrono>
+#include <system_error>
+
+#include "broker/registry/pin.h"
+
+namespace belay::registry {
+
+using base::Code;
+using base::Result;
+using base::Status;
+
+namespace {
+constexpr std::size_t kLeakLines = 20;
+}  // namespace
+
+Object::Object(Kind object_kind, Registry* object_registry) : kind(object_kind), registry(object_registry) {
+  if (kind != Kind::kBroker) registry->AddReference();
+}
+
+Object::~Object() {
+  if (kind != Kind::kBroker) registry->DropReference();
+}
+
+Registry::Registry(RegistryOptions options) : Object(Kind::kBroker, this), options_(std::move(options)) {
+  label = options_.name;
+}
+
+Registry::~Registry() = default;
+
+Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
+  if (HandleTable::Forked()) return Status(Code::kClosed, "this process is a fork of a process that used Belay", "FORKED");
+  auto registry = Ref<Registry>::Adopt(new Registry(std::move(options)));
+  registry->root_ = Ref<Owner>::Adopt(new Owner(registry.get(), registry->options_.name));
+  try {
+    // The thread holds a reference of its own, so that it can finish what Close() did not wait for.
+    registry->reaper_ = std::thread([self = registry] { self->Reap(); });
+  } catch (const std::system_error& error) {
+    registry->root_ = {};
+    return Status(Code::kResourceExhausted, std::string("cannot start the registry's thread: ") + error.what());
+  }
+  Status failed;
+  {
+    const std::lock_guard lock(registry->mutex_);
+    registry->reaper_id_ = registry->reaper_.get_id();
+    auto handle = registry->AddHandle(*registry, *registry->root_, 0, nullptr, nullptr, CallPath::kSlow);
+    if (handle.ok()) {
+      registry->handle_ = *handle;
+    } else {
+      failed = handle.status();
+    }
+  }
+  if (failed.ok()) return registry;
+  (void)registry->Close(0);
+  return failed;
+}
+
+void Registry::SetAttachment(std::shared_ptr<void> attachment) {
+  const std::lock_guard lock(mutex_);
+  attachment_ = std::move(attachment);
+}
+
+std::shared_ptr<void> Registry::attachment() {
+  const std::lock_guard lock(mutex_);
+  return attachment_;
+}
+
+Result<Handle> Registry::OpenOwner(std::string name) {
+  if (name.empty() || name.size() > 255) {
+    return Status(Code::kInvalidArgument, "an owner's name must have 1 to 255 bytes, not " + std::to_string(name.size()));
+  }
+  auto opened = Ref<Owner>::Adopt(new Owner(this, std::move(name)));
+  opened->label = opened->name;
+  const std::lock_guard lock(mutex_);
+  if (close_state_ != CloseState::kOpen) return Status(Code::kClosed, "the broker is closed");
+  return AddHandle(*opened, *root_, 0, nullptr, nullptr, CallPath::kSlow);
+}
+
+Status Registry::CloseOwner(Handle handle) {
+  auto found = Find(handle, Kind::kOwner);
+  if (!found.ok()) return found.status();
+  auto& closing = static_cast<Owner&>(**found);
+  {
+    const std::lock_guard lock(closing.registry->mutex_);
+    if (closing.closed) return HandleTable::Get().Explain(handle);
+    closing.registry->CloseOwnerLocked(closing);
+    closing.registry->RetireHandle(SlotOf(handle));
+  }
+  HandleTable::Get().Poke();
+  return {};
+}
+
+void Registry::CloseOwnerLocked(Owner& closing) {
+  closing.closed = true;
+  while (closing.first_callback != nullptr) BeginDrain(*closing.first_callback, Code::kOwnerClosed);
+  while (closing.first_held != 0) RetireHandle(closing.first_held);
+}
+
+Status Registry::Close(std::int64_t timeout_ns) {
+  const bool from_inside = std::this_thread::get_id() == reaper_id_ ||
+                           InsideCallOf([this](const Object& object) { return object.registry == this; });
+  std::vector<std::string> leaks;
+  {
+    const std::lock_guard lock(mutex_);
+    if (close_state_ != CloseState::kOpen) return Status(Code::kClosed, "the broker is already closed");
+    close_state_ = CloseState::kClosing;
+    leaks = LeakReport();
+    HandleTable& table = HandleTable::Get();
+    for (std::uint32_t held = root_->first_held; held != 0; held = table.cold(held).holder_next) {
+      Object* object = table.slot(held).object;
+      if (object->kind == Kind::kOwner) CloseOwnerLocked(static_cast<Owner&>(*object));
+    }
+    CloseOwnerLocked(*root_);
+  }
+  for (const std::string& line : leaks) Log(LogLevel::kWarning, line);
+  HandleTable::Get().Poke();
+
+  std::unique_lock lock(mutex_);
+  const auto closed = [this] { return close_state_ == CloseState::kClosed; };
+  // wait_for of a huge duration overflows in the library: a day is for ever here.
+  const auto timeout = std::chrono::nanoseconds(std::min(timeout_ns, std::int64_t{86'400} * 1'000'000'000));
+  const bool done = !from_inside && progress_.wait_for(lock, timeout, closed);
+  std::thread reaper = std::move(reaper_);
+  lock.unlock();
+  if (done) {
+    reaper.join();
+    return {};
+  }
+  reaper.detach();  // it finishes by itself and holds its own reference
+  if (from_inside) {
+    return Status(Code::kWouldDeadlock,
+                  "the broker was closed from inside one of its callbacks; it finishes when that has returned");
+  }
+  return Status(Code::kDeadlineExceeded,
+                "the broker is closed, but calls are still in flight; it finishes when they have returned");
+}
+
+std::vector<std::string> Registry::LeakReport() {
+  std::vector<std::string> lines;
+  std::size_t leaks = 0;
+  HandleTable& table = HandleTable::Get();
+  const auto report = [&](const Owner& holder) {
+    for (std::uint32_t held = holder.first_held; held != 0; held = table.cold(held).holder_next) {
+      const Object& object = *table.slot(held).object;
+      if (object.kind != Kind::kCallback || ++leaks > kLeakLines) continue;
+      lines.push_back("still open at close: callback \"" + object.label + "\", owner \"" + object.owner->name +
+                      "\", held by \"" + holder.name + "\"" + (object.site.empty() ? "" : ", registered at " + object.site));
+    }
+  };
+  report(*root_);
+  for (std::uint32_t held = root_->first_held; held != 0; held = table.cold(held).holder_next) {
+    const Object* object = table.slot(held).object;
+    if (object->kind == Kind::kOwner) report(static_cast<const Owner&>(*object));
+  }
+  if (leaks > kLeakLines) lines.push_back("... and " + std::to_string(leaks - kLeakLines) + " handles more");
+  return lines;
+}
+
+void Registry::Log(LogLevel level, std::string_view text) const {
+  if (options_.log) options_.log(level, text);
+}
+
+}  // namespace belay::registry

@@ -1,0 +1,181 @@
+// The registry of one broker: callbacks, their owners, and every handle that refers to them.
+//
+// It keeps the promise that Belay exists for: a callback's release function runs exactly once (R3), after
+// its last reference is gone or it was unregistered, and after its last call in flight has returned (R5),
+// whatever threads do to its handles meanwhile.
+//
+// Life of a callback (R4). LIVE while it has references. The last release, an unregister, the owner's or
+// the registry's close makes it DRAINING: its slots are marked slow or retired, so no new call begins.
+// The reaper (reaper.cc) fences, scans hazards, and once neither call, pin nor asynchronous call is left
+// runs the release function, with no lock held: RELEASED.
+//
+// Invariants
+//   - A live callback has at least one live handle; a handle has exactly one holder.
+//   - No user code runs under mutex_ (R8), and nothing waits under it.
+//   - Lock order: Registry::mutex_, then HandleTable's (a leaf).
+//
+// Thread safety: every method may be called from any thread, also from inside callbacks and release
+// functions. Drain() and Close() block; the others do not.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "broker/base/clock.h"
+#include "broker/base/status.h"
+#include "broker/registry/callback.h"
+#include "broker/registry/handle.h"
+#include "broker/registry/object.h"
+#include "broker/registry/owner.h"
+
+namespace belay::registry {
+
+enum class LogLevel { kError = 1, kWarning = 2, kInfo = 3 };
+using LogFunction = std::function<void(LogLevel, std::string_view)>;
+
+struct RegistryOptions {
+  std::string name = "broker";
+  LogFunction log;  // null: silent
+  const base::Clock* clock = &base::Clock::System();
+};
+
+// What introspection tells of one handle (R15).
+struct HandleInfo {
+  Handle handle = 0;
+  Kind kind = Kind::kNone;
+  Handle owner = 0;
+  Handle holder = 0;
+  std::string owner_name;
+  std::string holder_name;
+  std::string label;
+  std::string site;
+  std::string signature;
+  State state = State::kLive;
+  std::uint32_t rights = 0;
+  std::uint64_t references = 0;
+  std::uint64_t pins = 0;
+  std::uint64_t in_flight = 0;  // a moment's view
+  std::uint64_t calls = 0;      // exact
+  std::uint64_t failures = 0;
+  std::int64_t created_unix_ns = 0;
+  std::int64_t age_ns = 0;
+};
+
+class Registry final : public Object {
+ public:
+  // Makes a registry, with its reaper thread, and a handle to it held by its own owner.
+  static base::Result<Ref<Registry>> Open(RegistryOptions options);
+  ~Registry() override;
+
+  Handle handle() const noexcept { return handle_; }
+  // Something that lives until the registry has fully closed (the broker around it). Set once.
+  void SetAttachment(std::shared_ptr<void> attachment);
+  std::shared_ptr<void> attachment();
+
+  // --- Owners ---
+  base::Result<Handle> OpenOwner(std::string name);
+  // Unregisters what it registered and releases what it holds.
+  static base::Status CloseOwner(Handle handle);
+
+  // --- Callbacks ---
+  // `owner` may be the registry's handle: its own owner. On failure spec.context has been released.
+  static base::Result<Handle> Register(Handle owner, CallbackSpec spec);
+  // `holder` 0: that of `handle`. `rights` 0: those of `handle`.
+  static base::Result<Handle> Retain(Handle handle, Handle holder, std::uint32_t rights);
+  // Any kind but registry and owner. Never blocks (R6).
+  static base::Status Release(Handle handle);
+  // `refusal` is what later calls are told: kUnregistered, or kRevoked (which needs no right).
+  static base::Status Unregister(Handle handle, base::Code refusal);
+  static base::Status Drain(Handle handle, std::int64_t timeout_ns);
+  // `notice` runs when drained, on the reaper's thread; dropped without running on failure.
+  static base::Status NotifyDrained(Handle handle, OwnedContext& notice);
+
+  // --- Calls; the in-process call itself is CallPin (pin.h) ---
+  // Why CallPin refused `handle`.
+  static base::Status Refusal(Handle handle);
+  static void CountFailure(Handle handle);
+  // Runs a native callback, or starts an asynchronous one and waits. May block.
+  static Outcome Invoke(Handle handle, Request request);
+  // Starts an asynchronous callback; a native one is run here, before returning. `done` runs exactly once.
+  static void InvokeAsync(Handle handle, Request request, AsyncCall::Done done);
+  // True if InvokeAsync would run it on the calling thread.
+  static bool RunsInline(Handle handle);
+
+  struct PinnedFunction {
+    Handle pin;
+    TypedFunction function;
+    void* context;
+  };
+  static base::Result<PinnedFunction> PinTyped(Handle handle, std::string_view signature);
+
+  // --- Other kinds ---
+  // A handle, held by this registry's own owner, to an object of the engine's. It takes the reference.
+  base::Result<Handle> Insert(Ref<Object> object);
+  // The object behind a live handle of that kind, or STALE, WRONG_KIND, MALFORMED, CLOSED.
+  static base::Result<Ref<Object>> Find(Handle handle, Kind kind);
+
+  // --- Introspection: nothing stops for it ---
+  static base::Result<HandleInfo> Describe(Handle handle);
+  // Up to `limit` handles of this registry in slots after `*after`, which is moved on.
+  std::vector<HandleInfo> List(std::uint64_t* after, std::size_t limit);
+  // Names of those who hold handles to the same object, one for each handle.
+  static std::vector<std::string> Holders(Handle handle);
+
+  // Unregisters all callbacks, releases all handles, waits until everything has drained, and stops the
+  // reaper. DEADLINE_EXCEEDED, or WOULD_DEADLOCK inside a callback of this registry: the rest goes on in
+  // the background.
+  base::Status Close(std::int64_t timeout_ns);
+
+ private:
+  friend class AsyncCall;
+  enum class CloseState { kOpen, kClosing, kClosed };
+
+  explicit Registry(RegistryOptions options);
+
+  // REQUIRES for all below: mutex_ held, unless said otherwise.
+  base::Result<Handle> AddHandle(Object& object, Owner& holder, std::uint32_t rights, NativeFunction function,
+                                 void* context, CallPath path);
+  void RetireHandle(std::uint32_t slot);
+  void BeginDrain(Callback& callback, base::Code refusal);
+  void CloseOwnerLocked(Owner& closing);
+  base::Status CheckUsable(Callback& callback, std::uint32_t slot, std::uint32_t rights) const;
+  HandleInfo DescribeLocked(std::uint32_t slot);
+  std::vector<std::string> LeakReport();
+  // REQUIRES: mutex_ not held.
+  void Log(LogLevel level, std::string_view text) const;
+  void EndAsync(Callback& callback);
+
+  // The reaper: reaper.cc.
+  void Reap();
+  bool ReapOnce(std::unique_lock<std::mutex>& lock);
+  bool FreeRetired(std::unique_lock<std::mutex>& lock, std::uint64_t mark);
+  bool ReleaseDrained(std::unique_lock<std::mutex>& lock, std::uint64_t mark);
+  bool NothingLeft() const;
+
+  const RegistryOptions options_;
+  std::thread::id reaper_id_;  // set before any handle exists
+  Handle handle_ = 0;
+  Ref<Owner> root_;  // holds the registry's handle, its owners' and its stores'
+
+  std::mutex mutex_;
+  CloseState close_state_ = CloseState::kOpen;
+  std::shared_ptr<void> attachment_;
+  std::uint64_t unfreed_handles_ = 0;  // live, or retired and not yet freed
+  std::uint32_t retired_ = 0;          // list of retired slots that no fence has covered yet
+  std::uint32_t fenced_ = 0;           // list of retired slots that wait for a clean scan
+  Callback* draining_ = nullptr;       // each with a reference of its own
+  std::vector<OwnedContext> due_notices_;  // drain notices that the reaper is to run
+  std::uint64_t unreleased_callbacks_ = 0;
+  std::condition_variable progress_;  // a callback was released, or the registry has closed
+
+  std::thread reaper_;
+};
+
+}  // namespace belay::registry
