@@ -1,0 +1,174 @@
+// Client: one session with a broker in another process. It hosts callbacks, invokes those of others,
+// and reaches the store, all over one stream whose frames pack whatever is waiting.
+//
+// Each operation comes in two forms. ...Async(arguments, done) queues it and returns; `done` is called
+// exactly once, on the client's thread, and must not block. The plain form waits for the answer; called
+// on the client's thread it returns WOULD_DEADLOCK at once and does nothing.
+//
+// When the connection is lost the session is over: everything unanswered ends with UNAVAILABLE (reason
+// CONNECTION_FAILED), calls with how far they got; every hosted closure is released (hosting.h);
+// ClientOptions::on_lost is called; every later operation fails the same way. Connect again for a new session.
+//
+// Thread safety: every method may be called from any thread, also from callbacks. The destructor must
+// not run concurrently with other methods; on the client's own thread it does not wait.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "belay/client/executor.h"
+#include "belay/client/hosting.h"
+#include "belay/client/status.h"
+
+namespace belay::client {
+
+class Session;
+
+struct ClientOptions {
+  std::string client_name = "cpp";  // shown to operators; 1 to 255 bytes
+  std::string instance = {};        // empty: "HOST:PID"
+  Executor executor = {};           // runs hosted callbacks; none: the client's thread
+  std::uint32_t connect_timeout_ms = 5000;
+  std::uint32_t close_timeout_ms = 2000;  // how long the destructor waits for the broker
+  // Called once, on the client's thread, when the session ends other than by Close().
+  std::function<void(const Status&)> on_lost = {};
+};
+
+// One reference to a callback or watch, as an entry in the session's table. Move-only; going away
+// releases it without waiting. Outliving the client is harmless: the session's end released it.
+class Handle {
+ public:
+  Handle() = default;
+  Handle(std::shared_ptr<Session> session, std::uint64_t id) noexcept;
+  Handle(Handle&& other) noexcept;
+  Handle& operator=(Handle&& other) noexcept;
+  ~Handle();
+
+  std::uint64_t id() const noexcept { return id_; }
+  explicit operator bool() const noexcept { return id_ != 0; }
+  // Releases it now, without waiting.
+  void Reset() noexcept;
+  // Gives up ownership: the caller releases the id.
+  std::uint64_t Detach() noexcept;
+
+ private:
+  std::shared_ptr<Session> session_;
+  std::uint64_t id_ = 0;
+};
+
+struct InvokeOptions {
+  std::uint32_t timeout_ms = 0;  // 0: the broker's default
+  std::string trace_id = {};     // 16 bytes, passed through; empty: none
+};
+
+struct WriteOptions {
+  bool async = false;  // do not wait for the disk: a crash may lose the write
+  bool if_absent = false;
+  std::uint64_t if_revision = 0;  // 0: no condition
+};
+
+struct Value {
+  std::string data;
+  std::uint64_t create_revision = 0;
+  std::uint64_t mod_revision = 0;
+  std::uint64_t version = 0;
+};
+
+struct ScanOptions {
+  std::string start = {};  // [start, end); empty: open
+  std::string end = {};
+  std::string prefix = {};  // excludes both
+  bool reverse = false;
+  bool keys_only = false;
+  std::uint64_t limit = 0;          // 0: all
+  std::string filter_name = {};     // public name of a callback that picks rows
+  std::uint64_t filter_handle = 0;  // or one of this session's
+};
+
+class Client {
+ public:
+  template <typename T>
+  using Done = std::function<void(Result<T>)>;
+  using DoneStatus = std::function<void(Status)>;
+
+  // Opens a session with the broker at `target` ("unix:/run/belay/belayd.sock", "localhost:7531").
+  // May block up to connect_timeout_ms. Errors: UNAVAILABLE with reason CONNECTION_FAILED, or what
+  // the broker refused the session with.
+  static Result<Client> Connect(const std::string& target, ClientOptions options = {});
+
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  ~Client();
+
+  // Ends the session: sends what is queued, then waits up to close_timeout_ms for the broker to end
+  // it. What is unanswered ends with CLOSED. Idempotent.
+  void Close();
+
+  std::uint64_t session_id() const;
+  std::uint64_t epoch() const;
+  // Results that came after their call had been given up.
+  std::uint64_t late_results() const;
+
+  // Offers a callback. Errors: ALREADY_EXISTS if the name is taken, INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+  Result<Handle> Register(Handler handler, RegisterOptions options = {});
+  void RegisterAsync(Handler handler, RegisterOptions options, Done<Handle> done);
+
+  // Finds a callback by its public name. Errors: NOT_FOUND.
+  Result<Handle> Resolve(const std::string& name);
+  void ResolveAsync(const std::string& name, Done<Handle> done);
+
+  // Another handle to the same callback.
+  Result<Handle> Retain(std::uint64_t handle);
+  void RetainAsync(std::uint64_t handle, Done<Handle> done);
+
+  // Closes a handle and waits for the broker's word. The second time: STALE.
+  Status Release(std::uint64_t handle);
+  void ReleaseAsync(std::uint64_t handle, DoneStatus done);
+
+  // Makes a callback uncallable for every holder; calls in flight go on.
+  Status Unregister(std::uint64_t handle);
+  void UnregisterAsync(std::uint64_t handle, DoneStatus done);
+
+  // Invokes a callback. A failed call says in Status::certainty how far it got. When the broker does
+  // not answer in time by itself, the call ends here with DEADLINE_EXCEEDED up to a second later.
+  Result<std::string> Invoke(std::uint64_t handle, std::string payload, InvokeOptions options = {});
+  void InvokeAsync(std::uint64_t handle, std::string payload, InvokeOptions options,
+                   Done<std::string> done);
+
+  // Has the callback called with the changes under `prefix` (empty: all) from `from_revision` (0: from
+  // now) on. The handle is the watch's own.
+  Result<Handle> AttachWatch(std::uint64_t callback, std::string prefix,
+                             std::uint64_t from_revision = 0);
+  void AttachWatchAsync(std::uint64_t callback, std::string prefix, std::uint64_t from_revision,
+                        Done<Handle> done);
+  Status DetachWatch(std::uint64_t watch);
+
+  // The store. A write that succeeded is on disk, unless WriteOptions::async. Put and Delete give the
+  // commit's revision. Errors: NOT_FOUND; ABORTED when a condition does not hold.
+  Result<Value> Get(std::string key);
+  void GetAsync(std::string key, Done<Value> done);
+  Result<std::uint64_t> Put(std::string key, std::string value, WriteOptions options = {});
+  void PutAsync(std::string key, std::string value, WriteOptions options, Done<std::uint64_t> done);
+  Result<std::uint64_t> Delete(std::string key, WriteOptions options = {});
+  void DeleteAsync(std::string key, WriteOptions options, Done<std::uint64_t> done);
+
+  // Reads a range at one snapshot; `row` is called for each, on the client's thread.
+  Status Scan(const ScanOptions& options, std::function<void(const Row&)> row);
+  void ScanAsync(const ScanOptions& options, std::function<void(const Row&)> row, DoneStatus done);
+
+  // Asks the broker for a sign of life.
+  Status Ping(std::uint32_t timeout_ms);
+
+ private:
+  explicit Client(std::shared_ptr<Session> session) noexcept;
+  std::shared_ptr<Session> session_;
+};
+
+}  // namespace belay::client
+
+namespace belay {
+using Client = client::Client;
+}  // namespace belay

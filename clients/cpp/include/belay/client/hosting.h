@@ -1,0 +1,75 @@
+// Hosting: callbacks that live in this process and that others invoke through the broker.
+//
+// A closure given to Client::Register belongs to the client from then on. It is destroyed exactly once:
+// after the broker's Released (or the end of the session, which counts as that), and after the last
+// run of it in this process has answered; then RegisterOptions::on_released is called, once. The same
+// holds when the registration fails. This happens on whichever thread comes last: the client's, or one
+// of the executor's.
+//
+// Thread safety: a handler may run concurrently with itself when the executor has several threads.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "belay/client/status.h"
+#include "belay/rows.hpp"
+
+namespace belay::client {
+
+// What a callback is called with.
+struct Request {
+  std::string payload;
+  std::string caller;    // client name of the caller
+  std::string trace_id;  // 16 bytes or none
+  // Nobody waits for the answer after this; max() when the broker set no limit.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  // Set when the caller no longer waits. A long run should look now and then.
+  std::shared_ptr<const std::atomic<bool>> cancelled;
+};
+
+// Answers one call, from any thread, now or later. The first answer counts. One that is dropped
+// unanswered fails the call with ABANDONED, so that every call ends.
+class Responder {
+ public:
+  class Impl;
+  explicit Responder(std::unique_ptr<Impl> impl) noexcept;
+  Responder(Responder&&) noexcept;
+  Responder& operator=(Responder&&) noexcept;
+  ~Responder();
+
+  void Reply(std::string payload);
+  // REQUIRES: !status.ok(). Callers get CALLBACK_FAILED with this reason and message.
+  void Fail(const Status& status);
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// Runs one call. What it throws fails the call with the exception's text.
+using Handler = std::function<void(Request request, Responder responder)>;
+
+// A handler of a function that has its answer when it returns.
+Handler Sync(std::function<Result<std::string>(const Request&)> function);
+
+// A handler for scans: keeps the rows for which `keep` is true. A filter that throws fails the scan.
+Handler Filter(std::function<bool(const Row&)> keep);
+
+// A handler for watches: called with each change in order of revision. When it throws, the broker
+// repeats the block after a pause, so rows may come more than once.
+Handler OnChange(std::function<void(const Row&)> changed);
+
+struct RegisterOptions {
+  std::string label = {};  // what it is for, shown to operators; at most 255 bytes
+  std::string name = {};   // public name; empty: none
+  std::string site = {};   // where it was registered, "file.cc:12"; at most 255 bytes
+  // Called once when the closure has been destroyed.
+  std::function<void()> on_released = {};
+};
+
+}  // namespace belay::client

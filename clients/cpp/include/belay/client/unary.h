@@ -1,0 +1,82 @@
+// UnaryClient: the broker's request-and-answer services (storage, admin, named calls, health), without
+// a session. For tools and simple programs; a program that hosts or calls often wants client.h.
+//
+// Each call fills `*response` when it could be made, and returns the response's own status where it
+// has one. When the call could not be made the status says why: reason CONNECTION_FAILED means that
+// there is no broker at the target.
+//
+// Thread safety: every method may be called from any thread. All of them block.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "belay/client/status.h"
+
+namespace belay::v1 {
+class DeleteRequest;
+class DeleteResponse;
+class DescribeHandleRequest;
+class DescribeHandleResponse;
+class GetRequest;
+class GetResponse;
+class GetStatsRequest;
+class GetStatsResponse;
+class InvokeRequest;
+class InvokeResponse;
+class ListHandlesRequest;
+class ListHandlesResponse;
+class ListSessionsRequest;
+class ListSessionsResponse;
+class PutRequest;
+class PutResponse;
+class RevokeRequest;
+class RevokeResponse;
+class ScanRequest;
+}  // namespace belay::v1
+
+namespace belay::client {
+
+// grpc.health.v1's ServingStatus.
+enum class Health : std::int32_t {
+  kUnknown = 0,
+  kServing = 1,
+  kNotServing = 2,
+  kServiceUnknown = 3
+};
+
+class UnaryClient {
+ public:
+  // Does not connect yet. `timeout_ms` bounds each call (a whole scan too); 0: no bound.
+  UnaryClient(const std::string& target, std::uint32_t timeout_ms);
+  UnaryClient(UnaryClient&&) noexcept;
+  UnaryClient& operator=(UnaryClient&&) noexcept;
+  ~UnaryClient();
+
+  Status Invoke(const v1::InvokeRequest& request, v1::InvokeResponse* response);
+
+  Status Get(const v1::GetRequest& request, v1::GetResponse* response);
+  Status Put(const v1::PutRequest& request, v1::PutResponse* response);
+  Status Delete(const v1::DeleteRequest& request, v1::DeleteResponse* response);
+  // `block` is called with each row block (rows.hpp) and returns false to stop early, which is no error.
+  Status Scan(const v1::ScanRequest& request,
+              const std::function<bool(const std::string& block)>& block);
+
+  Status ListHandles(const v1::ListHandlesRequest& request, v1::ListHandlesResponse* response);
+  Status DescribeHandle(const v1::DescribeHandleRequest& request,
+                        v1::DescribeHandleResponse* response);
+  Status ListSessions(const v1::ListSessionsRequest& request, v1::ListSessionsResponse* response);
+  Status Revoke(const v1::RevokeRequest& request, v1::RevokeResponse* response);
+  Status GetStats(const v1::GetStatsRequest& request, v1::GetStatsResponse* response);
+
+  // Health of one service ("belay.v1.Broker"), or of the whole (empty).
+  Status CheckHealth(const std::string& service, Health* health);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace belay::client

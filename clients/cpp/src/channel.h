@@ -1,0 +1,15 @@
+// How this client makes gRPC channels. Includes gRPC: for .cc files only.
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+
+namespace belay::client {
+
+// A channel with a connection of its own, so that two clients of one process fail apart; without
+// proxies and without gRPC's own retries, because whether to repeat is the caller's decision.
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target);
+
+}  // namespace belay::client

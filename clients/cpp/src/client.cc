@@ -1,0 +1,329 @@
+// The public methods: each builds one operation and reads one answer.
+#include "belay/client/client.h"
+
+#include <chrono>
+#include <future>
+#include <utility>
+
+#include "belay/v1/session.pb.h"
+#include "clients/cpp/src/session.h"
+#include "clients/cpp/src/stream.h"
+#include "clients/cpp/src/wire.h"
+
+namespace belay::client {
+namespace {
+
+Status WouldDeadlock() {
+  return Status(
+      Code::kWouldDeadlock,
+      "a wait on the client's own thread would wait for itself: use the Async form, or give the "
+      "client an executor");
+}
+
+// Waits for the one answer that `start` hands to its argument.
+template <typename T, typename Start>
+T Await(const Session& session, Start start) {
+  if (session.OnOwnThread()) return WouldDeadlock();
+  // Shared: the answering thread may still be inside set_value() when the waiter goes on.
+  const auto promise = std::make_shared<std::promise<T>>();
+  start([promise](T answer) { promise->set_value(std::move(answer)); });
+  return promise->get_future().get();
+}
+
+// The answer of a request that gives out a handle.
+Session::ReplyDone GiveHandle(std::shared_ptr<Session> session, Client::Done<Handle> done) {
+  return [session = std::move(session), done = std::move(done)](const Status& status,
+                                                                v1::Reply* reply) {
+    if (reply == nullptr) return done(status);
+    done(Handle(session, reply->handle()));
+  };
+}
+
+Session::ReplyDone GiveStatus(Client::DoneStatus done) {
+  return [done = std::move(done)](const Status& status, v1::Reply*) { done(status); };
+}
+
+// The answer of a store request: `response` picks its part of the reply, whose own status counts.
+template <typename Response, typename Give>
+Session::ReplyDone GiveStore(const Response& (v1::StoreResponse::*response)() const, Give give) {
+  return [response, give = std::move(give)](const Status& status, v1::Reply* reply) {
+    if (reply == nullptr) return give(status, Response::default_instance());
+    const Response& answer = (reply->store().*response)();
+    give(FromWire(answer.status()), answer);
+  };
+}
+
+template <typename Request>
+void SetConditions(const WriteOptions& options, Request& request) {
+  request.set_durability(options.async ? v1::DURABILITY_ASYNC : v1::DURABILITY_SYNC);
+  if (options.if_revision != 0) request.set_if_revision(options.if_revision);
+}
+
+}  // namespace
+
+Handle::Handle(std::shared_ptr<Session> session, std::uint64_t id) noexcept
+    : session_(std::move(session)), id_(id) {}
+
+Handle::Handle(Handle&& other) noexcept
+    : session_(std::move(other.session_)), id_(std::exchange(other.id_, 0)) {}
+
+Handle& Handle::operator=(Handle&& other) noexcept {
+  if (this == &other) return *this;
+  Reset();
+  session_ = std::move(other.session_);
+  id_ = std::exchange(other.id_, 0);
+  return *this;
+}
+
+Handle::~Handle() { Reset(); }
+
+void Handle::Reset() noexcept {
+  if (id_ != 0 && session_ != nullptr) session_->ReleaseQuietly(id_);
+  id_ = 0;
+  session_.reset();
+}
+
+std::uint64_t Handle::Detach() noexcept {
+  session_.reset();
+  return std::exchange(id_, 0);
+}
+
+Client::Client(std::shared_ptr<Session> session) noexcept : session_(std::move(session)) {}
+Client::Client(Client&&) noexcept = default;
+
+Client& Client::operator=(Client&& other) noexcept {
+  Client gone(std::move(*this));
+  session_ = std::move(other.session_);
+  return *this;
+}
+
+Client::~Client() {
+  if (session_ != nullptr) session_->Close();
+}
+
+Result<Client> Client::Connect(const std::string& target, ClientOptions options) {
+  Result<std::shared_ptr<Session>> session = Session::Open(target, std::move(options));
+  if (!session.ok()) return session.status();
+  return Client(*std::move(session));
+}
+
+void Client::Close() { session_->Close(); }
+std::uint64_t Client::session_id() const { return session_->session_id(); }
+std::uint64_t Client::epoch() const { return session_->epoch(); }
+std::uint64_t Client::late_results() const { return session_->late_results(); }
+
+Result<Handle> Client::Register(Handler handler, RegisterOptions options) {
+  return Await<Result<Handle>>(*session_, [&](Done<Handle> done) {
+    RegisterAsync(std::move(handler), std::move(options), std::move(done));
+  });
+}
+
+void Client::RegisterAsync(Handler handler, RegisterOptions options, Done<Handle> done) {
+  const std::uint64_t id = session_->NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  v1::Register& request = *operation->mutable_register_();
+  request.set_request_id(id);
+  request.set_label(options.label);
+  request.set_site(std::move(options.site));
+  request.set_name(std::move(options.name));
+  auto hosted = std::make_shared<Hosted>(std::move(handler), std::move(options.label),
+                                         std::move(options.on_released));
+  session_->SendRegister(id, std::move(operation), std::move(hosted),
+                         GiveHandle(session_, std::move(done)));
+}
+
+Result<Handle> Client::Resolve(const std::string& name) {
+  return Await<Result<Handle>>(*session_,
+                               [&](Done<Handle> done) { ResolveAsync(name, std::move(done)); });
+}
+
+void Client::ResolveAsync(const std::string& name, Done<Handle> done) {
+  const std::uint64_t id = session_->NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  operation->mutable_resolve()->set_request_id(id);
+  operation->mutable_resolve()->set_name(name);
+  session_->SendRequest(id, std::move(operation), GiveHandle(session_, std::move(done)));
+}
+
+Result<Handle> Client::Retain(std::uint64_t handle) {
+  return Await<Result<Handle>>(*session_,
+                               [&](Done<Handle> done) { RetainAsync(handle, std::move(done)); });
+}
+
+void Client::RetainAsync(std::uint64_t handle, Done<Handle> done) {
+  const std::uint64_t id = session_->NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  operation->mutable_retain()->set_request_id(id);
+  operation->mutable_retain()->set_handle(handle);
+  session_->SendRequest(id, std::move(operation), GiveHandle(session_, std::move(done)));
+}
+
+Status Client::Release(std::uint64_t handle) {
+  return Await<Status>(*session_, [&](DoneStatus done) { ReleaseAsync(handle, std::move(done)); });
+}
+
+void Client::ReleaseAsync(std::uint64_t handle, DoneStatus done) {
+  const std::uint64_t id = session_->NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  operation->mutable_release()->set_request_id(id);
+  operation->mutable_release()->set_handle(handle);
+  session_->SendRequest(id, std::move(operation), GiveStatus(std::move(done)));
+}
+
+Status Client::Unregister(std::uint64_t handle) {
+  return Await<Status>(*session_,
+                       [&](DoneStatus done) { UnregisterAsync(handle, std::move(done)); });
+}
+
+void Client::UnregisterAsync(std::uint64_t handle, DoneStatus done) {
+  const std::uint64_t id = session_->NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  operation->mutable_unregister()->set_request_id(id);
+  operation->mutable_unregister()->set_handle(handle);
+  session_->SendRequest(id, std::move(operation), GiveStatus(std::move(done)));
+}
+
+Result<std::string> Client::Invoke(std::uint64_t handle, std::string payload,
+                                   InvokeOptions options) {
+  return Await<Result<std::string>>(*session_, [&](Done<std::string> done) {
+    InvokeAsync(handle, std::move(payload), std::move(options), std::move(done));
+  });
+}
+
+void Client::InvokeAsync(std::uint64_t handle, std::string payload, InvokeOptions options,
+                         Done<std::string> done) {
+  session_->SendCall(handle, std::move(payload), std::move(options), std::move(done));
+}
+
+Result<Handle> Client::AttachWatch(std::uint64_t callback, std::string prefix,
+                                   std::uint64_t from_revision) {
+  return Await<Result<Handle>>(*session_, [&](Done<Handle> done) {
+    AttachWatchAsync(callback, std::move(prefix), from_revision, std::move(done));
+  });
+}
+
+void Client::AttachWatchAsync(std::uint64_t callback, std::string prefix,
+                              std::uint64_t from_revision, Done<Handle> done) {
+  const std::uint64_t id = session_->NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  v1::AttachWatch& request = *operation->mutable_attach_watch();
+  request.set_request_id(id);
+  request.set_handle(callback);
+  request.set_prefix(std::move(prefix));
+  request.set_from_revision(from_revision);
+  session_->SendRequest(id, std::move(operation), GiveHandle(session_, std::move(done)));
+}
+
+Status Client::DetachWatch(std::uint64_t watch) {
+  return Await<Status>(*session_, [&](DoneStatus done) {
+    const std::uint64_t id = session_->NextId();
+    auto operation = std::make_unique<v1::ClientOperation>();
+    operation->mutable_detach_watch()->set_request_id(id);
+    operation->mutable_detach_watch()->set_handle(watch);
+    session_->SendRequest(id, std::move(operation), GiveStatus(std::move(done)));
+  });
+}
+
+Result<Value> Client::Get(std::string key) {
+  return Await<Result<Value>>(*session_,
+                              [&](Done<Value> done) { GetAsync(std::move(key), std::move(done)); });
+}
+
+void Client::GetAsync(std::string key, Done<Value> done) {
+  const std::uint64_t id = session_->NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  operation->mutable_store()->set_request_id(id);
+  operation->mutable_store()->mutable_get()->set_key(std::move(key));
+  auto give = [done = std::move(done)](const Status& status, const v1::GetResponse& response) {
+    if (!status.ok()) return done(status);
+    Value value;
+    value.data = response.value();
+    value.create_revision = response.create_revision();
+    value.mod_revision = response.mod_revision();
+    value.version = response.version();
+    done(std::move(value));
+  };
+  session_->SendRequest(id, std::move(operation),
+                        GiveStore(&v1::StoreResponse::get, std::move(give)));
+}
+
+Result<std::uint64_t> Client::Put(std::string key, std::string value, WriteOptions options) {
+  return Await<Result<std::uint64_t>>(*session_, [&](Done<std::uint64_t> done) {
+    PutAsync(std::move(key), std::move(value), options, std::move(done));
+  });
+}
+
+void Client::PutAsync(std::string key, std::string value, WriteOptions options,
+                      Done<std::uint64_t> done) {
+  const std::uint64_t id = session_->NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  operation->mutable_store()->set_request_id(id);
+  v1::PutRequest& put = *operation->mutable_store()->mutable_put();
+  put.set_key(std::move(key));
+  put.set_value(std::move(value));
+  put.set_if_absent(options.if_absent);
+  SetConditions(options, put);
+  auto give = [done = std::move(done)](const Status& status, const v1::PutResponse& response) {
+    if (!status.ok()) return done(status);
+    done(std::uint64_t{response.revision()});
+  };
+  session_->SendRequest(id, std::move(operation),
+                        GiveStore(&v1::StoreResponse::put, std::move(give)));
+}
+
+Result<std::uint64_t> Client::Delete(std::string key, WriteOptions options) {
+  return Await<Result<std::uint64_t>>(*session_, [&](Done<std::uint64_t> done) {
+    DeleteAsync(std::move(key), options, std::move(done));
+  });
+}
+
+void Client::DeleteAsync(std::string key, WriteOptions options, Done<std::uint64_t> done) {
+  const std::uint64_t id = session_->NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  operation->mutable_store()->set_request_id(id);
+  v1::DeleteRequest& request = *operation->mutable_store()->mutable_delete_();
+  request.set_key(std::move(key));
+  SetConditions(options, request);
+  auto give = [done = std::move(done)](const Status& status, const v1::DeleteResponse& response) {
+    if (!status.ok()) return done(status);
+    done(std::uint64_t{response.revision()});
+  };
+  session_->SendRequest(id, std::move(operation),
+                        GiveStore(&v1::StoreResponse::delete_, std::move(give)));
+}
+
+Status Client::Scan(const ScanOptions& options, std::function<void(const Row&)> row) {
+  return Await<Status>(
+      *session_, [&](DoneStatus done) { ScanAsync(options, std::move(row), std::move(done)); });
+}
+
+void Client::ScanAsync(const ScanOptions& options, std::function<void(const Row&)> row,
+                       DoneStatus done) {
+  const std::uint64_t id = session_->NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  v1::StoreRequest& request = *operation->mutable_store();
+  request.set_request_id(id);
+  request.set_filter_handle(options.filter_handle);
+  v1::ScanRequest& scan = *request.mutable_scan();
+  scan.set_start(options.start);
+  scan.set_end(options.end);
+  scan.set_prefix(options.prefix);
+  scan.set_reverse(options.reverse);
+  scan.set_keys_only(options.keys_only);
+  scan.set_limit(options.limit);
+  scan.set_filter_name(options.filter_name);
+  session_->SendRequest(id, std::move(operation), GiveStatus(std::move(done)), std::move(row));
+}
+
+Status Client::Ping(std::uint32_t timeout_ms) {
+  if (session_->OnOwnThread()) return WouldDeadlock();
+  const auto promise = std::make_shared<std::promise<Status>>();
+  std::future<Status> answer = promise->get_future();
+  session_->SendPing([promise](Status status) { promise->set_value(std::move(status)); });
+  if (answer.wait_for(std::chrono::milliseconds(timeout_ms)) != std::future_status::ready) {
+    return Status(Code::kDeadlineExceeded, "no pong within " + std::to_string(timeout_ms) + " ms");
+  }
+  return answer.get();
+}
+
+}  // namespace belay::client

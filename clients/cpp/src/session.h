@@ -1,0 +1,122 @@
+// Session: what the client knows about its unanswered operations and about the closures it hosts.
+//
+// Invariants
+//   - Every request and every call is completed exactly once: by the broker's answer, by the local
+//     deadline (calls), or by the end of the session. Whoever takes it out of its table completes it.
+//   - A hosted closure is in `hosted_` from the broker's answer to Register until Released or the end.
+//   - After `ended_` is set nothing is put into the tables.
+//
+// Thread safety: every method may be called from any thread. Completions run on the stream's thread, or,
+// when the session is over already, on the calling one; never under a lock.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "belay/client/client.h"
+#include "clients/cpp/src/hosted.h"
+#include "clients/cpp/src/stream.h"
+
+namespace belay::v1 {
+class Call;
+class CallResult;
+class Goodbye;
+class Released;
+class Reply;
+class Rows;
+class ServerOperation;
+class Welcome;
+}  // namespace belay::v1
+
+namespace belay::client {
+
+class Session final : public Stream::Listener, public std::enable_shared_from_this<Session> {
+ public:
+  using ReplyDone =
+      std::function<void(const Status& status, v1::Reply* reply)>;  // reply: null if !ok
+  using CallDone = std::function<void(Result<std::string>)>;
+  using RowSink = std::function<void(const Row&)>;
+
+  static Result<std::shared_ptr<Session>> Open(const std::string& target, ClientOptions options);
+  Session(const std::string& target, ClientOptions options);
+
+  void Close();
+  bool OnOwnThread() const { return stream_.OnOwnThread(); }
+  std::uint64_t session_id() const { return session_id_; }
+  std::uint64_t epoch() const { return epoch_; }
+  std::uint64_t late_results() const { return late_results_.load(std::memory_order_relaxed); }
+
+  // An identifier for a request, call or ping, never given out before.
+  std::uint64_t NextId() { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+  // Sends `operation`, whose request_id is `id`; rows of a scan go to `rows`.
+  void SendRequest(std::uint64_t id, Operation operation, ReplyDone done, RowSink rows = {});
+  void SendRegister(std::uint64_t id, Operation operation, std::shared_ptr<Hosted> hosted,
+                    ReplyDone done);
+  void SendCall(std::uint64_t handle, std::string payload, InvokeOptions options, CallDone done);
+  void SendPing(std::function<void(Status)> done);
+  // Releases a handle without waiting; from destructors.
+  void ReleaseQuietly(std::uint64_t handle) noexcept;
+  // A hosted call has its answer.
+  void SendResult(std::uint64_t call_id, const Status& status, std::string payload);
+
+  void OnOperation(v1::ServerOperation& operation) override;
+  void OnTimer() override;
+  void OnEnded(const Status& status, std::vector<Operation> unsent) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct PendingRequest {
+    ReplyDone done;
+    RowSink rows;
+    bool is_damaged = false;  // a row block could not be read
+  };
+  struct PendingCall {
+    CallDone done;
+    Clock::time_point give_up = Clock::time_point::max();
+  };
+
+  void OnWelcome(const v1::Welcome& welcome);
+  void OnReply(v1::Reply& reply);
+  void OnRows(const v1::Rows& rows);
+  void OnResult(v1::CallResult& result);
+  void OnCall(v1::Call& call);
+  void OnCancel(std::uint64_t call_id);
+  void OnReleased(std::uint64_t handle);
+  void OnGoodbye(const v1::Goodbye& goodbye);
+  // Why a call may not even be queued; OK if it may. REQUIRES: mutex_ held
+  Status CheckCall(const std::string& payload) const;
+  std::optional<PendingRequest> TakeRequest(std::uint64_t id);
+  std::optional<PendingCall> TakeCall(std::uint64_t id);
+
+  const ClientOptions options_;
+  Stream stream_;
+  std::atomic<std::uint64_t> next_id_{1};
+  std::atomic<std::uint64_t> late_results_{0};
+  // Written before Open() returns.
+  std::uint64_t session_id_ = 0;
+  std::uint64_t epoch_ = 0;
+  std::uint32_t max_payload_bytes_ = 0;
+  std::uint32_t max_calls_in_flight_ = 0;
+
+  mutable std::mutex mutex_;
+  std::function<void(const Status&)> opened_;  // told once: welcome, or why not
+  std::optional<Status> ended_;
+  std::optional<Status> goodbye_;
+  bool is_closing_ = false;
+  std::unordered_map<std::uint64_t, PendingRequest> requests_;
+  std::unordered_map<std::uint64_t, PendingCall> calls_;
+  std::size_t timed_calls_ = 0;
+  std::unordered_map<std::uint64_t, std::function<void(Status)>> pings_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<Hosted>> hosted_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<std::atomic<bool>>> running_;  // by call_id
+};
+
+}  // namespace belay::client
