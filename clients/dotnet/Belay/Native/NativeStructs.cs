@@ -1,0 +1,142 @@
+// The structs of belay.h, field for field, under their C names' meaning.
+//
+// Invariants: blittable; `StructSize` is set to the size compiled here, so that an older or newer library works with it.
+// Thread safety: plain data.
+using System.Runtime.InteropServices;
+
+namespace Belay.Native;
+
+/// <summary><c>belay_error</c></summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeError
+{
+    public uint StructSize;
+    public int Status;
+    public byte* Reason;
+    public byte* Message;
+}
+
+/// <summary><c>belay_broker_options</c></summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeBrokerOptions
+{
+    public uint StructSize;
+    public uint Reserved;
+    public byte* Name;
+    public byte* StorePath;
+    public delegate* unmanaged[Cdecl]<void*, int, byte*, void> Log;
+    public void* LogContext;
+}
+
+/// <summary><c>belay_call</c></summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeCall
+{
+    public uint StructSize;
+    public uint Flags;
+    public void* Request;
+    public ulong RequestSize;
+    public void* Reply;
+    public ulong ReplyCapacity;
+    public ulong ReplySize;
+    public long DeadlineNs;
+    public ulong TraceHigh;
+    public ulong TraceLow;
+    public ulong Caller;
+    public void* Kept;
+}
+
+/// <summary><c>belay_callback_options</c></summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeCallbackOptions
+{
+    public uint StructSize;
+    public uint Flags;
+    public delegate* unmanaged[Cdecl]<nint, NativeCall*, int> Callback;
+    public nint Context;
+    public delegate* unmanaged[Cdecl]<nint, void> Release;
+    public byte* Label;
+    public byte* Site;
+    public byte* Signature;
+    public void* Typed;
+}
+
+/// <summary><c>belay_pin_info</c></summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct NativePinInfo
+{
+    public uint StructSize;
+    public uint Reserved;
+    public ulong Pin;
+    public nint Function;
+    public nint Context;
+}
+
+/// <summary><c>belay_handle_info</c></summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeHandleInfo
+{
+    public const int TextSize = 256;
+    public const int SignatureSize = 64;
+
+    public uint StructSize;
+    public int Kind;
+    public ulong Handle;
+    public ulong Owner;
+    public ulong Holder;
+    public int State;
+    public uint Rights;
+    public ulong References;
+    public ulong Pins;
+    public ulong InFlight;
+    public ulong Calls;
+    public ulong Failures;
+    public long CreatedUnixNs;
+    public long AgeNs;
+    public fixed byte OwnerName[TextSize];
+    public fixed byte HolderName[TextSize];
+    public fixed byte Label[TextSize];
+    public fixed byte Site[TextSize];
+    public fixed byte Signature[SignatureSize];
+}
+
+/// <summary><c>belay_write_options</c></summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct NativeWriteOptions
+{
+    public const uint Async = 1, IfAbsent = 2, ByRevision = 4;
+
+    public uint StructSize;
+    public uint Flags;
+    public ulong IfRevision;
+}
+
+/// <summary><c>belay_scan_options</c></summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeScanOptions
+{
+    public const uint Reverse = 1, KeysOnly = 2;
+
+    public uint StructSize;
+    public uint Flags;
+    public void* Start;
+    public ulong StartSize;
+    public void* End;
+    public ulong EndSize;
+    public void* Prefix;
+    public ulong PrefixSize;
+    public ulong Limit;
+    public ulong Filter;
+}
+
+/// <summary><c>belay_watch_options</c></summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeWatchOptions
+{
+    public uint StructSize;
+    public uint Flags;
+    public void* Prefix;
+    public ulong PrefixSize;
+    public ulong FromRevision;
+    public ulong Callback;
+}
