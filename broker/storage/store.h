@@ -78,8 +78,8 @@ struct CommitResult {
 };
 
 struct ScanOptions {
-  std::string start;  // first key of the range; empty: from the beginning
-  std::string end;    // the range ends before it; empty: to the end
+  std::string start = {};  // first key of the range; empty: from the beginning
+  std::string end = {};    // the range ends before it; empty: to the end
   bool reverse = false;
   bool keys_only = false;   // rows come with empty values
   std::uint64_t limit = 0;  // rows in all; 0: no limit
