@@ -42,7 +42,7 @@ Status Registry::Drain(Handle handle, std::int64_t timeout_ns) {
                                              " calls in flight and " + std::to_string(pins) + " pins held");
 }
 
-Status Registry::NotifyDrained(Handle handle, OwnedContext& notice) {
+Status Registry::NotifyDrained(Handle handle, ReleaseFunction notify, void* context) {
   auto found = Find(handle, Kind::kCallback);
   if (!found.ok()) return found.status();
   auto& callback = static_cast<Callback&>(**found);
@@ -51,7 +51,7 @@ Status Registry::NotifyDrained(Handle handle, OwnedContext& notice) {
     const std::lock_guard lock(registry.mutex_);
     if (callback.state == State::kLive) return StillLive(callback);
     auto& notices = callback.state == State::kReleased ? registry.due_notices_ : callback.drain_notices;
-    notices.push_back(std::move(notice));
+    notices.emplace_back(context, notify);
   }
   HandleTable::Get().Poke();
   return {};

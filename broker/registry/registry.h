@@ -94,8 +94,8 @@ class Registry final : public Object {
   // `refusal` is what later calls are told: kUnregistered, or kRevoked (which needs no right).
   static base::Status Unregister(Handle handle, base::Code refusal);
   static base::Status Drain(Handle handle, std::int64_t timeout_ns);
-  // `notice` runs when drained, on the reaper's thread; dropped without running on failure.
-  static base::Status NotifyDrained(Handle handle, OwnedContext& notice);
+  // `notify` runs once when drained, on the reaper's thread; not on failure.
+  static base::Status NotifyDrained(Handle handle, ReleaseFunction notify, void* context);
 
   // --- Calls; the in-process call itself is CallPin (pin.h) ---
   // Why CallPin refused `handle`.

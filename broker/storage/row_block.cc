@@ -63,6 +63,27 @@ base::Result<RowBlockReader> RowBlockReader::Open(std::string_view block) {
   return RowBlockReader(block, base::LoadLittle<std::uint32_t>(block.data() + kRowCountOffset));
 }
 
+// A position is the rows read, above the byte offset. Both are needed to notice a block that ends early.
+constexpr unsigned kOffsetBits = 40;
+constexpr std::uint64_t kOffsetMask = (std::uint64_t{1} << kOffsetBits) - 1;
+
+std::uint64_t RowBlockReader::position() const noexcept {
+  return std::uint64_t{rows_read_} << kOffsetBits | offset_bytes_;
+}
+
+base::Result<RowBlockReader> RowBlockReader::Resume(std::string_view block, std::uint64_t position) {
+  base::Result<RowBlockReader> reader = Open(block);
+  if (!reader.ok() || position == 0) return reader;
+  const std::uint64_t offset_bytes = position & kOffsetMask;
+  const std::uint64_t rows_read = position >> kOffsetBits;
+  if (offset_bytes < kRowBlockHeaderBytes || offset_bytes > block.size() || rows_read > reader->row_count_) {
+    return Status(Code::kInvalidArgument, "the position is not one of this row block: begin at 0");
+  }
+  reader->offset_bytes_ = static_cast<std::size_t>(offset_bytes);
+  reader->rows_read_ = static_cast<std::uint32_t>(rows_read);
+  return reader;
+}
+
 Status RowBlockReader::Next(Row* row) {
   const std::size_t left_bytes = block_.size() - offset_bytes_;
   if (rows_read_ == row_count_) {

@@ -81,6 +81,12 @@ class RowBlockReader {
   // REQUIRES: `block` outlives the reader and the rows it returns.
   static base::Result<RowBlockReader> Open(std::string_view block);
 
+  // Goes on where another reader of the same block was: `position` is 0 or what position() told.
+  // INVALID_ARGUMENT for a position that no reader of this block can have had.
+  static base::Result<RowBlockReader> Resume(std::string_view block, std::uint64_t position);
+  // Opaque. REQUIRES: the block is smaller than 2^40 bytes.
+  std::uint64_t position() const noexcept;
+
   // As the header says; trust it only after Next() has returned END.
   std::uint32_t row_count() const noexcept { return row_count_; }
 

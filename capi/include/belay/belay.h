@@ -414,9 +414,9 @@ typedef struct belay_row {
 /* Steps through a row block, which is what scans return and what filters and watches receive.
  *
  * Format, little-endian: u32 format = 1, u32 row_count, then per row u64 revision, u32 kind, u32
- * key_size, u32 value_size, u32 0, key, value. `*offset` is 0 at first and is moved on.
+ * key_size, u32 value_size, u32 0, key, value. `*position` is 0 at first and is moved on.
  * BELAY_END after the last row. Errors: DATA_LOSS for a truncated or foreign block. */
-BELAY_API belay_status belay_rows_next(const void *block, uint64_t size, uint64_t *offset, belay_row *row);
+BELAY_API belay_status belay_rows_next(const void *block, uint64_t size, uint64_t *position, belay_row *row);
 
 typedef struct belay_watch_options {
   uint32_t struct_size;

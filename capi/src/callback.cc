@@ -1,0 +1,118 @@
+// Registering callbacks, and the lives of their handles.
+#include "broker/registry/registry.h"
+#include "capi/src/call.h"
+#include "capi/src/guard.h"
+
+using belay::base::Code;
+using belay::registry::CallbackSpec;
+using belay::registry::OwnedContext;
+using belay::registry::Registry;
+using namespace belay::capi;
+
+namespace {
+
+constexpr std::size_t kMostTextBytes = 255;
+
+bool TakeText(const char* given, std::string* text) {
+  if (given == nullptr) return true;
+  *text = given;
+  return text->size() <= kMostTextBytes;
+}
+
+}  // namespace
+
+extern "C" {
+
+belay_status belay_register(belay_handle owner, const belay_callback_options* options, belay_handle* callback) {
+  return Guarded([&] {
+    belay_callback_options given{};
+    constexpr std::size_t kLeast = offsetof(belay_callback_options, release) + sizeof(belay_release_fn);
+    if (!Load(options, kLeast, &given)) {
+      return InvalidArgument("options is null, or its struct_size too small: set it to sizeof(belay_callback_options)");
+    }
+    // From here on the context is ours: whatever fails below, its release function runs as `spec` goes.
+    CallbackSpec spec;
+    spec.context = OwnedContext(given.context, given.release);
+    if (callback == nullptr) return InvalidArgument("callback (where to write the handle) is null");
+    if (given.flags != 0) return InvalidArgument("options->flags must be 0");
+    if (!TakeText(given.label, &spec.label)) return InvalidArgument("options->label is longer than 255 bytes");
+    if (!TakeText(given.site, &spec.site)) return InvalidArgument("options->site is longer than 255 bytes");
+    if ((given.callback != nullptr) == (given.typed != nullptr)) {
+      return InvalidArgument("exactly one of options->callback and options->typed must be set");
+    }
+    if ((given.typed != nullptr) != (given.signature != nullptr)) {
+      return InvalidArgument("options->signature goes with options->typed, and with it only");
+    }
+    if (given.callback != nullptr) {
+      spec.target.function = given.callback;
+      spec.target.adapter = &CallWithBytes;
+    } else {
+      spec.target.typed = given.typed;
+      spec.target.signature = given.signature;
+    }
+    auto registered = Registry::Register(owner, std::move(spec));
+    if (!registered.ok()) return Fail(registered.status());
+    *callback = *registered;
+    return BELAY_OK;
+  });
+}
+
+belay_status belay_retain(belay_handle callback, belay_handle holder, uint32_t rights, belay_handle* retained) {
+  return Guarded([&] {
+    if (retained == nullptr) return InvalidArgument("retained is null");
+    if ((rights & ~BELAY_RIGHTS_ALL) != 0) return InvalidArgument("rights has unknown bits");
+    auto handle = Registry::Retain(callback, holder, rights);
+    if (!handle.ok()) return Fail(handle.status());
+    *retained = *handle;
+    return BELAY_OK;
+  });
+}
+
+belay_status belay_release(belay_handle handle) {
+  return Guarded([&] { return Done(Registry::Release(handle)); });
+}
+
+belay_status belay_unregister(belay_handle callback) {
+  return Guarded([&] { return Done(Registry::Unregister(callback, Code::kUnregistered)); });
+}
+
+belay_status belay_drain(belay_handle callback, uint64_t timeout_ms) {
+  return Guarded([&] { return Done(Registry::Drain(callback, Nanoseconds(timeout_ms))); });
+}
+
+belay_status belay_drain_notify(belay_handle callback, belay_release_fn notify, void* context) {
+  return Guarded([&] {
+    if (notify == nullptr) return InvalidArgument("notify is null");
+    return Done(Registry::NotifyDrained(callback, notify, context));
+  });
+}
+
+belay_status belay_pin(belay_handle callback, const char* signature, belay_pin_info* info) {
+  return Guarded([&] {
+    if (signature == nullptr) return InvalidArgument("signature is null");
+    if (info == nullptr || info->struct_size < sizeof(belay_pin_info)) {
+      return InvalidArgument("info is null, or its struct_size too small");
+    }
+    auto pinned = Registry::PinTyped(callback, signature);
+    if (!pinned.ok()) return Fail(pinned.status());
+    belay_pin_info filled{};
+    filled.pin = pinned->pin;
+    filled.function = pinned->function;
+    filled.context = pinned->context;
+    Store(filled, info, info->struct_size);
+    return BELAY_OK;
+  });
+}
+
+belay_status belay_unpin(belay_handle pin) {
+  return Guarded([&] {
+    const auto kind = belay::registry::KindOf(pin);
+    if (kind != belay::registry::Kind::kPin) {
+      // Told by what the handle is: a callback must not be released by a wrong unpin.
+      auto found = Registry::Find(pin, belay::registry::Kind::kPin);
+      return Done(found.status());
+    }
+    return Done(Registry::Release(pin));
+  });
+}
+}

@@ -1,0 +1,210 @@
+// belay_invoke and what belongs to a call.
+//
+// The short way: one pin, one indirect call with the caller's own struct, one unpin. Everything that is
+// not "a live inline callback answered OK and its reply fitted" leaves it for a function below.
+#include <utility>
+
+#include "broker/base/clock.h"
+#include "broker/registry/pin.h"
+#include "broker/registry/registry.h"
+#include "capi/src/call.h"
+#include "capi/src/guard.h"
+
+namespace belay::capi {
+namespace {
+
+using base::Code;
+using base::Status;
+using registry::CallPin;
+using registry::Registry;
+
+// What belay_call::kept points to.
+struct Kept {
+  enum class What { kReply, kError };
+  What what;
+  std::string bytes;
+};
+
+void Drop(belay_call* call) noexcept { delete static_cast<Kept*>(std::exchange(call->kept, nullptr)); }
+
+void Keep(belay_call* call, Kept::What what, std::string bytes) {
+  auto* kept = new Kept{what, std::move(bytes)};
+  Drop(call);
+  call->kept = kept;
+}
+
+bool IsCall(const belay_call* call) noexcept { return call != nullptr && call->struct_size >= sizeof(belay_call); }
+
+// A callback's own answer: OK with a reply that did not fit, or a failure.
+Status Judge(belay_call* call, belay_status returned) {
+  auto* kept = static_cast<Kept*>(call->kept);
+  if (returned == BELAY_OK) {
+    if (kept != nullptr && kept->what == Kept::What::kReply) {
+      return Status(Code::kBufferTooSmall, "the reply has " + std::to_string(call->reply_size) + " bytes, the buffer " +
+                                               std::to_string(call->reply_capacity) + ": take it with belay_call_take");
+    }
+    Drop(call);
+    if (call->reply_size <= call->reply_capacity) return {};
+    return Status(Code::kCallbackFailed, "the callback set a reply_size beyond reply_capacity; belay_call_reply keeps large replies",
+                  "BAD_REPLY");
+  }
+  const bool said_why = kept != nullptr && kept->what == Kept::What::kError;
+  std::string text = said_why ? std::move(kept->bytes)
+                              : "the callback returned " + std::to_string(returned) + " (" +
+                                    std::string(base::CodeName(static_cast<Code>(returned))) + ")";
+  Drop(call);
+  return Status(Code::kCallbackFailed, std::move(text));
+}
+
+Status Thrown(belay_call* call, const char* what) {
+  Drop(call);
+  return Status(Code::kCallbackFailed, what, "EXCEPTION");
+}
+
+// The callback itself, its exceptions turned into a status (R9).
+template <typename Run>
+Status RunGuarded(belay_call* call, Run run) {
+  try {
+    return Judge(call, run());
+  } catch (abi::__forced_unwind&) {
+    throw;
+  } catch (const std::exception& error) {
+    return Thrown(call, error.what());
+  } catch (...) {
+    return Thrown(call, "the callback threw something that is no std::exception");
+  }
+}
+
+// The end of a call that did not simply succeed.
+[[gnu::noinline]] belay_status Conclude(const CallPin& pin, const Status& status) {
+  const KeepErrno keep_errno;
+  if (status.ok()) return BELAY_OK;
+  if (status.code() == Code::kCallbackFailed) pin.object().failures.fetch_add(1, std::memory_order_relaxed);
+  return Fail(status);
+}
+
+[[gnu::noinline]] belay_status RefuseCall(const belay_call* call) {
+  const KeepErrno keep_errno;
+  if (!IsCall(call)) return InvalidArgument("call is null, or its struct_size too small: start from BELAY_CALL_INIT");
+  if (call->kept != nullptr) {
+    return InvalidArgument("call->kept is not null: take or drop the last reply, or start from BELAY_CALL_INIT");
+  }
+  if (call->reply == nullptr && call->reply_capacity != 0) return InvalidArgument("call->reply is null with a reply_capacity");
+  if (call->request == nullptr && call->request_size != 0) return InvalidArgument("call->request is null with a request_size");
+  return Fail(Code::kDeadlineExceeded, "the deadline had passed before the call");
+}
+
+// Everything but a live inline callback: refusals, and callbacks that run elsewhere.
+[[gnu::noinline]] belay_status InvokeElsewhere(belay_handle callback, belay_call* call) {
+  return Guarded([&] {
+    if (Status refusal = Registry::Refusal(callback); !refusal.ok()) return Fail(refusal);
+    std::string_view payload;
+    if (!View(call->request, call->request_size, &payload)) return InvalidArgument("call->request_size is too large");
+    registry::Request request;
+    request.payload = payload;
+    request.deadline_ns = call->deadline_ns;
+    const registry::Outcome outcome = Registry::Invoke(callback, std::move(request));
+    if (!outcome.status.ok()) return Fail(outcome.status);
+    if (const belay_status kept = belay_call_reply(call, outcome.reply.data(), outcome.reply.size()); kept != BELAY_OK) return kept;
+    return Done(Judge(call, BELAY_OK));
+  });
+}
+
+bool IsPast(std::int64_t deadline_ns) { return base::Clock::System().MonotonicNs() >= deadline_ns; }
+
+}  // namespace
+
+Status CallWithBytes(belay_callback_fn function, void* context, const registry::Request& request, std::string* reply) {
+  char buffer[512];
+  belay_call call = BELAY_CALL_INIT;
+  call.request = request.payload.data();
+  call.request_size = request.payload.size();
+  call.reply = buffer;
+  call.reply_capacity = sizeof buffer;
+  call.deadline_ns = request.deadline_ns;
+  if (request.trace_id.size() == 16) {
+    std::memcpy(&call.trace_high, request.trace_id.data(), 8);
+    std::memcpy(&call.trace_low, request.trace_id.data() + 8, 8);
+  }
+  Status status = RunGuarded(&call, [&] { return function(context, &call); });
+  if (status.code() == Code::kBufferTooSmall) {
+    *reply = std::move(static_cast<Kept*>(call.kept)->bytes);
+    Drop(&call);
+    return {};
+  }
+  if (status.ok()) reply->assign(buffer, static_cast<std::size_t>(call.reply_size));
+  return status;
+}
+
+}  // namespace belay::capi
+
+using belay::base::Code;
+using namespace belay::capi;
+
+extern "C" {
+
+belay_status belay_invoke(belay_handle callback, belay_call* call) {
+  if (!IsCall(call) || call->kept != nullptr || (call->reply == nullptr && call->reply_capacity != 0) ||
+      (call->request == nullptr && call->request_size != 0) || (call->deadline_ns != 0 && IsPast(call->deadline_ns)))
+      [[unlikely]] {
+    return RefuseCall(call);
+  }
+  call->reply_size = 0;
+  const belay::registry::CallPin pin(callback);
+  if (!pin) [[unlikely]] return InvokeElsewhere(callback, call);
+  try {
+    const belay_status returned = pin.Run(call);
+    if (returned == BELAY_OK && call->kept == nullptr && call->reply_size <= call->reply_capacity) [[likely]] return BELAY_OK;
+    return Conclude(pin, Judge(call, returned));
+  } catch (abi::__forced_unwind&) {
+    throw;
+  } catch (const std::exception& error) {
+    return Conclude(pin, Thrown(call, error.what()));
+  } catch (...) {
+    return Conclude(pin, Thrown(call, "the callback threw something that is no std::exception"));
+  }
+}
+
+belay_status belay_call_reply(belay_call* call, const void* data, uint64_t size) {
+  return Guarded([&] {
+    std::string_view bytes;
+    if (!IsCall(call)) return InvalidArgument("call is null, or its struct_size too small");
+    if (!View(data, size, &bytes)) return InvalidArgument("data is null with a size, or size is too large");
+    if (size <= call->reply_capacity) {
+      if (size != 0) std::memmove(call->reply, data, bytes.size());
+      Drop(call);
+    } else {
+      Keep(call, Kept::What::kReply, std::string(bytes));
+    }
+    call->reply_size = size;
+    return BELAY_OK;
+  });
+}
+
+belay_status belay_call_fail(belay_call* call, const char* message) {
+  (void)Guarded([&] {
+    if (!IsCall(call)) return InvalidArgument("call is null, or its struct_size too small");
+    Keep(call, Kept::What::kError, message == nullptr ? "" : message);
+    call->reply_size = 0;
+    return BELAY_OK;
+  });
+  return BELAY_CALLBACK_FAILED;
+}
+
+belay_status belay_call_take(belay_call* call, void* buffer, uint64_t capacity) {
+  return Guarded([&] {
+    if (!IsCall(call)) return InvalidArgument("call is null, or its struct_size too small");
+    const auto* kept = static_cast<const Kept*>(call->kept);
+    if (kept == nullptr) return Fail(Code::kNotFound, "no reply is kept for this call");
+    if (buffer == nullptr && capacity != 0) return InvalidArgument("buffer is null with a capacity");
+    if (buffer != nullptr) {
+      if (kept->bytes.size() > capacity) {
+        return Fail(Code::kBufferTooSmall, "the kept reply has " + std::to_string(kept->bytes.size()) + " bytes");
+      }
+      std::memcpy(buffer, kept->bytes.data(), kept->bytes.size());
+    }
+    Drop(call);
+    return BELAY_OK;
+  });
+}
+}
