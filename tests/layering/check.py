@@ -90,21 +90,32 @@ def _absolute(label, package):
     return f"//{package}:{label.removeprefix(':')}"
 
 
+def _strings(node, values):
+    """All strings of an expression: sums, names of the file's constants, each branch of a select()."""
+    if isinstance(node, ast.Name):
+        return _strings(values[node.id], values) if node.id in values else []
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else []
+    inside = node.values if isinstance(node, ast.Dict) else ast.iter_child_nodes(node)  # not a select()'s conditions
+    return [text for child in inside for text in _strings(child, values)]
+
+
 def edges_of_build(package, text):
     """[(from, to)] of the `deps` in one BUILD file, but those of tests and of testonly rules.
 
     A query knows the targets it is asked for; this knows a library that nobody uses yet.
     """
+    tree = ast.parse(text)
+    values = {node.targets[0].id: node.value for node in tree.body
+              if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
     edges = []
-    for call in ast.walk(ast.parse(text)):
+    for call in ast.walk(tree):
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id.endswith("_test"):
             continue
         keywords = {k.arg: k.value for k in call.keywords}
-        name, deps, testonly = keywords.get("name"), keywords.get("deps"), keywords.get("testonly")
-        if not isinstance(name, ast.Constant) or deps is None or isinstance(testonly, ast.Constant) and testonly.value:
+        testonly = keywords.get("testonly")
+        if "name" not in keywords or "deps" not in keywords or isinstance(testonly, ast.Constant) and testonly.value:
             continue
-        # All strings of the expression: sums and each branch of a select(); not the branches' conditions.
-        conditions = {id(key) for node in ast.walk(deps) if isinstance(node, ast.Dict) for key in node.keys}
-        edges += [(f"//{package}:{name.value}", _absolute(node.value, package)) for node in ast.walk(deps)
-                  if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in conditions]
+        name = "".join(_strings(keywords["name"], values))
+        edges += [(f"//{package}:{name}", _absolute(label, package)) for label in _strings(keywords["deps"], values)]
     return edges

@@ -107,6 +107,11 @@ cc_library(name = "headers", hdrs = ["a.h"])
             ("//broker/registry:registry", "//broker/storage:store"),
         ])
 
+    def test_names_of_constants_are_followed(self):
+        text = '_DEPS = ["//broker/base"]\n[cc_library(name = "x_" + n, deps = _DEPS + [":y"]) for n in ["a"]]\n'
+        self.assertEqual(check.edges_of_build("capi", text),
+                         [("//capi:x_", "//broker/base:base"), ("//capi:x_", "//capi:y")])
+
     def test_a_forbidden_arrow_in_a_build_file(self):
         edges = check.edges_of_build("broker/registry", self.BUILD)
         self.assertEqual(len(check.wrong_arrows(edges, rules.LAYERS)), 1)
