@@ -12,7 +12,8 @@
 
 namespace belay::base {
 
-static_assert(std::endian::native == std::endian::little, "row blocks are read in place on little-endian machines");
+static_assert(std::endian::native == std::endian::little,
+              "row blocks are read in place on little-endian machines");
 
 // REQUIRES: `bytes` has at least sizeof(T) bytes.
 template <typename T>
@@ -37,6 +38,8 @@ inline std::uint64_t LoadBig64(const char* bytes) noexcept {
   return __builtin_bswap64(LoadLittle<std::uint64_t>(bytes));
 }
 
-inline void AppendBig64(std::string& out, std::uint64_t value) { AppendLittle(out, __builtin_bswap64(value)); }
+inline void AppendBig64(std::string& out, std::uint64_t value) {
+  AppendLittle(out, __builtin_bswap64(value));
+}
 
 }  // namespace belay::base

@@ -20,7 +20,8 @@ class SystemClock final : public Clock {
 }  // namespace
 
 const Clock& Clock::System() {
-  static const SystemClock* const clock = new SystemClock;  // never destroyed: threads may outlive statics
+  static const SystemClock* const clock =
+      new SystemClock;  // never destroyed: threads may outlive statics
   return *clock;
 }
 

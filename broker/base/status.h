@@ -83,7 +83,7 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                                // NOLINT: implicit by intent
+  Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit by intent
   Result(Status status) : status_(std::move(status)) { assert(!status_.ok()); }  // NOLINT: as above
 
   bool ok() const noexcept { return value_.has_value(); }

@@ -15,25 +15,26 @@ void PokeIfAwaited() {
 }  // namespace
 
 // First call of a thread, a deeper call than ever before, or portable fences.
-void CallPin::EnterSlow() {
-  if (HandleTable::Forked()) return;
+Slot* CallPin::EnterSlow(Handle handle) {
+  if (HandleTable::Forked()) return nullptr;
   HandleTable& table = HandleTable::Get();
   ThreadRecord& record = table.Thread();
-  if (record.slots == nullptr || record.depth >= kMaxDepth) return;
+  if (record.slots == nullptr || record.depth >= kMaxDepth) return nullptr;
   if (record.depth >= record.high_water.load(std::memory_order_relaxed)) {
     const std::uint32_t reach = std::min(kMaxDepth, std::max(kFirstFastDepth, record.depth * 2));
     // seq_cst, before the hazard below: a scan that misses the new reach began before that hazard.
     record.high_water.store(reach, std::memory_order_seq_cst);
     if (!record.portable) record.fast_depth = reach;
   }
-  Slot& slot = record.slots[SlotOf(handle_) & (HandleTable::kSlots - 1)];
+  Slot& slot = record.slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
   std::atomic<Handle>& hazard = record.hazards[record.depth];
-  hazard.store(handle_, std::memory_order_seq_cst);
-  if (slot.key.load(std::memory_order_seq_cst) != handle_) {
+  hazard.store(handle, std::memory_order_seq_cst);
+  if (slot.key.load(std::memory_order_seq_cst) != handle) {
     Withdraw(hazard);
-    return;
+    return nullptr;
   }
-  Enter(record, slot);
+  Count(record, handle);
+  return &slot;
 }
 
 void CallPin::Withdraw(std::atomic<Handle>& hazard) {
@@ -41,12 +42,9 @@ void CallPin::Withdraw(std::atomic<Handle>& hazard) {
   if (!HandleTable::Forked()) PokeIfAwaited();
 }
 
-void CallPin::ExitSlow(std::uint32_t depth) {
-  if (HandleTable::Forked()) return;
-  // In portable mode the destructor's release store does not order itself before the loads: do it again.
-  record_->hazards[depth].store(0, std::memory_order_seq_cst);
-  if (slot_->key.load(std::memory_order_seq_cst) != handle_) PokeIfAwaited();
-}
+// The key changed meanwhile, or the fence mode is portable, in which the destructor's release store is not
+// ordered before what follows: clear the hazard once more, then ask.
+void CallPin::ExitSlow(std::atomic<Handle>& hazard) { Withdraw(hazard); }
 
 bool DepthExceeded() { return tls_record != nullptr && tls_record->depth >= kMaxDepth; }
 

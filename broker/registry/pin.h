@@ -19,37 +19,49 @@
 
 namespace belay::registry {
 
+// Its members stay in registers: nothing here takes their address.
 class CallPin {
  public:
-  // Pins `handle` if it may be called without further checks; see operator bool. RECURSION_LIMIT is told apart by
-  // DepthExceeded().
-  explicit CallPin(Handle handle) : handle_(handle) {
+  // Pins `handle` if it may be called without further checks: see operator bool. If not,
+  // Registry::Refusal tells why.
+  explicit CallPin(Handle handle) {
     ThreadRecord* const record = tls_record;
     if (record == nullptr || record->depth >= record->fast_depth) [[unlikely]] {
-      EnterSlow();
+      slot_ = EnterSlow(handle);
+      if (slot_ != nullptr) {
+        record_ = tls_record;
+        depth_ = record_->depth++;
+        key_at_exit_ = record_->portable ? 0 : handle;  // 0 never matches: always ExitSlow
+      }
       return;
     }
     Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
-    std::atomic<Handle>& hazard = record->hazards[record->depth];
+    const std::uint32_t depth = record->depth;
+    std::atomic<Handle>& hazard = record->hazards[depth];
     hazard.store(handle, std::memory_order_relaxed);
     LightFence();
     if (slot.key.load(std::memory_order_acquire) != handle) [[unlikely]] {
       Withdraw(hazard);
       return;
     }
-    Enter(*record, slot);
+    Count(*record, handle);
+    record->depth = depth + 1;
+    depth_ = depth;
+    record_ = record;
+    slot_ = &slot;
+    key_at_exit_ = handle;
   }
   CallPin(const CallPin&) = delete;
   CallPin& operator=(const CallPin&) = delete;
 
   ~CallPin() {
     if (slot_ == nullptr) return;
-    ThreadRecord& record = *record_;
-    const std::uint32_t depth = record.depth - 1;
-    record.depth = depth;
-    record.hazards[depth].store(0, std::memory_order_release);
+    // The depth is kept, not counted down: a decrement would make each call wait for the store of the last.
+    record_->depth = depth_;
+    std::atomic<Handle>& hazard = record_->hazards[depth_];
+    hazard.store(0, std::memory_order_release);
     LightFence();
-    if (slot_->key.load(std::memory_order_relaxed) != handle_ || record.portable) [[unlikely]] ExitSlow(depth);
+    if (slot_->key.load(std::memory_order_relaxed) != key_at_exit_) [[unlikely]] ExitSlow(hazard);
   }
 
   explicit operator bool() const noexcept { return slot_ != nullptr; }
@@ -58,25 +70,24 @@ class CallPin {
   Object& object() const { return *slot_->object; }
 
  private:
-  void Enter(ThreadRecord& record, Slot& slot) {
-    CallCount& count = record.counts[SlotOf(handle_) % kCallCounts];
-    if (count.handle.load(std::memory_order_relaxed) == handle_) [[likely]] {
+  static void Count(ThreadRecord& record, Handle handle) {
+    CallCount& count = record.counts[SlotOf(handle) % kCallCounts];
+    if (count.handle.load(std::memory_order_relaxed) == handle) [[likely]] {
       // Not an atomic increment: this thread is the only writer.
       count.calls.store(count.calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     } else {
-      HandleTable::Get().ClaimCount(record, handle_);
+      HandleTable::Get().ClaimCount(record, handle);
     }
-    ++record.depth;
-    record_ = &record;
-    slot_ = &slot;
   }
-  void EnterSlow();
-  void Withdraw(std::atomic<Handle>& hazard);
-  void ExitSlow(std::uint32_t depth);
+  // The slot if it could be pinned, else null.
+  static Slot* EnterSlow(Handle handle);
+  static void Withdraw(std::atomic<Handle>& hazard);
+  static void ExitSlow(std::atomic<Handle>& hazard);
 
-  const Handle handle_;
   ThreadRecord* record_ = nullptr;
   Slot* slot_ = nullptr;
+  Handle key_at_exit_ = 0;
+  std::uint32_t depth_ = 0;
 };
 
 // True if the calling thread is in as many calls as it may be.

@@ -1,7 +1,8 @@
 // Brokers and owners.
+#include "broker/engine/broker.h"
+
 #include <cstdio>
 
-#include "broker/engine/broker.h"
 #include "capi/src/guard.h"
 
 using belay::engine::Broker;
@@ -25,18 +26,22 @@ extern "C" {
 belay_status belay_open(const belay_broker_options* options, belay_handle* broker) {
   return Guarded([&] {
     belay_broker_options given{};
-    if (options != nullptr && !Load(options, sizeof(std::uint32_t), &given)) return InvalidArgument("options->struct_size is 0");
+    if (options != nullptr && !Load(options, sizeof(std::uint32_t), &given))
+      return InvalidArgument("options->struct_size is 0");
     if (broker == nullptr) return InvalidArgument("broker is null");
     BrokerOptions wish;
     if (given.name != nullptr) wish.name = given.name;
-    if (wish.name.empty() || wish.name.size() > 255) return InvalidArgument("options->name must have 1 to 255 bytes");
+    if (wish.name.empty() || wish.name.size() > 255)
+      return InvalidArgument("options->name must have 1 to 255 bytes");
     if (given.store_path != nullptr) {
       wish.store_path = given.store_path;
-      if (wish.store_path.empty()) return InvalidArgument("options->store_path is empty: null opens without a store");
+      if (wish.store_path.empty())
+        return InvalidArgument("options->store_path is empty: null opens without a store");
     }
     wish.log = LogToStderr;
     if (given.log != nullptr) {
-      wish.log = [log = given.log, context = given.log_context](LogLevel level, std::string_view text) {
+      wish.log = [log = given.log, context = given.log_context](LogLevel level,
+                                                                std::string_view text) {
         log(context, static_cast<int32_t>(level), std::string(text).c_str());
       };
     }

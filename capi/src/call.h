@@ -11,7 +11,7 @@
 namespace belay::capi {
 
 // How a callback is called from bytes, by hooks and by other processes.
-base::Status CallWithBytes(belay_callback_fn function, void* context, const registry::Request& request,
-                           std::string* reply);
+base::Status CallWithBytes(belay_callback_fn function, void* context,
+                           const registry::Request& request, std::string* reply);
 
 }  // namespace belay::capi

@@ -23,20 +23,26 @@ bool TakeText(const char* given, std::string* text) {
 
 extern "C" {
 
-belay_status belay_register(belay_handle owner, const belay_callback_options* options, belay_handle* callback) {
+belay_status belay_register(belay_handle owner, const belay_callback_options* options,
+                            belay_handle* callback) {
   return Guarded([&] {
     belay_callback_options given{};
-    constexpr std::size_t kLeast = offsetof(belay_callback_options, release) + sizeof(belay_release_fn);
+    constexpr std::size_t kLeast =
+        offsetof(belay_callback_options, release) + sizeof(belay_release_fn);
     if (!Load(options, kLeast, &given)) {
-      return InvalidArgument("options is null, or its struct_size too small: set it to sizeof(belay_callback_options)");
+      return InvalidArgument(
+          "options is null, or its struct_size too small: set it to "
+          "sizeof(belay_callback_options)");
     }
     // From here on the context is ours: whatever fails below, its release function runs as `spec` goes.
     CallbackSpec spec;
     spec.context = OwnedContext(given.context, given.release);
     if (callback == nullptr) return InvalidArgument("callback (where to write the handle) is null");
     if (given.flags != 0) return InvalidArgument("options->flags must be 0");
-    if (!TakeText(given.label, &spec.label)) return InvalidArgument("options->label is longer than 255 bytes");
-    if (!TakeText(given.site, &spec.site)) return InvalidArgument("options->site is longer than 255 bytes");
+    if (!TakeText(given.label, &spec.label))
+      return InvalidArgument("options->label is longer than 255 bytes");
+    if (!TakeText(given.site, &spec.site))
+      return InvalidArgument("options->site is longer than 255 bytes");
     if ((given.callback != nullptr) == (given.typed != nullptr)) {
       return InvalidArgument("exactly one of options->callback and options->typed must be set");
     }
@@ -57,7 +63,8 @@ belay_status belay_register(belay_handle owner, const belay_callback_options* op
   });
 }
 
-belay_status belay_retain(belay_handle callback, belay_handle holder, uint32_t rights, belay_handle* retained) {
+belay_status belay_retain(belay_handle callback, belay_handle holder, uint32_t rights,
+                          belay_handle* retained) {
   return Guarded([&] {
     if (retained == nullptr) return InvalidArgument("retained is null");
     if ((rights & ~BELAY_RIGHTS_ALL) != 0) return InvalidArgument("rights has unknown bits");

@@ -17,7 +17,9 @@ struct LastError {
 // where little of it is left.
 class LastErrors {
  public:
-  LastErrors() { pthread_key_create(&key_, [](void* error) { delete static_cast<LastError*>(error); }); }
+  LastErrors() {
+    pthread_key_create(&key_, [](void* error) { delete static_cast<LastError*>(error); });
+  }
   LastError* Find() const { return static_cast<LastError*>(pthread_getspecific(key_)); }
   LastError* FindOrMake() const {
     if (LastError* found = Find()) return found;
@@ -31,7 +33,8 @@ class LastErrors {
 };
 
 const LastErrors& Errors() {
-  static const LastErrors* const errors = new LastErrors;  // never destroyed: threads may outlive statics
+  static const LastErrors* const errors =
+      new LastErrors;  // never destroyed: threads may outlive statics
   return *errors;
 }
 
@@ -49,7 +52,9 @@ belay_status Fail(base::Code code, std::string_view message, std::string_view re
   return static_cast<belay_status>(code);
 }
 
-belay_status Fail(const base::Status& status) noexcept { return Fail(status.code(), status.message(), status.reason()); }
+belay_status Fail(const base::Status& status) noexcept {
+  return Fail(status.code(), status.message(), status.reason());
+}
 
 }  // namespace belay::capi
 
@@ -60,7 +65,8 @@ uint32_t belay_abi_version(void) { return BELAY_ABI_VERSION; }
 const char* belay_version(void) { return "0.1.0"; }
 
 const char* belay_status_name(belay_status status) {
-  return belay::base::CodeName(static_cast<belay::base::Code>(status)).data();  // literals: NUL-terminated
+  return belay::base::CodeName(static_cast<belay::base::Code>(status))
+      .data();  // literals: NUL-terminated
 }
 
 belay_status belay_last_error(belay_error* error) {

@@ -27,7 +27,9 @@ inline belay_status InvalidArgument(std::string_view message) noexcept {
   return Fail(base::Code::kInvalidArgument, message);
 }
 // BELAY_OK, or as Fail().
-inline belay_status Done(const base::Status& status) noexcept { return status.ok() ? BELAY_OK : Fail(status); }
+inline belay_status Done(const base::Status& status) noexcept {
+  return status.ok() ? BELAY_OK : Fail(status);
+}
 
 class KeepErrno {
  public:
@@ -75,8 +77,11 @@ void Store(const T& value, void* given, std::uint32_t struct_size) noexcept {
 
 // Bytes a caller points to. False if there is a size without a pointer, or one beyond any memory.
 inline bool View(const void* data, std::uint64_t size, std::string_view* view) noexcept {
-  if (size > static_cast<std::uint64_t>(PTRDIFF_MAX) || (data == nullptr && size != 0)) return false;
-  *view = data == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(data), static_cast<std::size_t>(size));
+  if (size > static_cast<std::uint64_t>(PTRDIFF_MAX) || (data == nullptr && size != 0))
+    return false;
+  *view = data == nullptr
+              ? std::string_view()
+              : std::string_view(static_cast<const char*>(data), static_cast<std::size_t>(size));
   return true;
 }
 

@@ -47,7 +47,8 @@ extern "C" {
 
 belay_status belay_describe(belay_handle handle, belay_handle_info* info) {
   return Guarded([&] {
-    if (info == nullptr || info->struct_size < kLeastInfo) return InvalidArgument("info is null, or its struct_size too small");
+    if (info == nullptr || info->struct_size < kLeastInfo)
+      return InvalidArgument("info is null, or its struct_size too small");
     auto described = Registry::Describe(handle);
     if (!described.ok()) return Fail(described.status());
     Store(Convert(*described), info, info->struct_size);
@@ -55,7 +56,8 @@ belay_status belay_describe(belay_handle handle, belay_handle_info* info) {
   });
 }
 
-belay_status belay_list(belay_handle broker, uint64_t* after, belay_handle_info* infos, uint64_t capacity, uint64_t* count) {
+belay_status belay_list(belay_handle broker, uint64_t* after, belay_handle_info* infos,
+                        uint64_t capacity, uint64_t* count) {
   return Guarded([&] {
     if (after == nullptr || count == nullptr) return InvalidArgument("after or count is null");
     if (infos == nullptr || capacity == 0) return InvalidArgument("infos is null or capacity 0");
@@ -64,7 +66,8 @@ belay_status belay_list(belay_handle broker, uint64_t* after, belay_handle_info*
     auto found = Registry::Find(broker, belay::registry::Kind::kBroker);
     if (!found.ok()) return Fail(found.status());
     constexpr std::uint64_t kMostAtOnce = 4096;
-    const auto page = (*found)->registry->List(after, static_cast<std::size_t>(std::min(capacity, kMostAtOnce)));
+    const auto page =
+        (*found)->registry->List(after, static_cast<std::size_t>(std::min(capacity, kMostAtOnce)));
     auto* target = reinterpret_cast<char*>(infos);
     for (const HandleInfo& info : page) {
       Store(Convert(info), target, stride);

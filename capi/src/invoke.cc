@@ -25,7 +25,9 @@ struct Kept {
   std::string bytes;
 };
 
-void Drop(belay_call* call) noexcept { delete static_cast<Kept*>(std::exchange(call->kept, nullptr)); }
+void Drop(belay_call* call) noexcept {
+  delete static_cast<Kept*>(std::exchange(call->kept, nullptr));
+}
 
 void Keep(belay_call* call, Kept::What what, std::string bytes) {
   auto* kept = new Kept{what, std::move(bytes)};
@@ -33,20 +35,25 @@ void Keep(belay_call* call, Kept::What what, std::string bytes) {
   call->kept = kept;
 }
 
-bool IsCall(const belay_call* call) noexcept { return call != nullptr && call->struct_size >= sizeof(belay_call); }
+bool IsCall(const belay_call* call) noexcept {
+  return call != nullptr && call->struct_size >= sizeof(belay_call);
+}
 
 // A callback's own answer: OK with a reply that did not fit, or a failure.
 Status Judge(belay_call* call, belay_status returned) {
   auto* kept = static_cast<Kept*>(call->kept);
   if (returned == BELAY_OK) {
     if (kept != nullptr && kept->what == Kept::What::kReply) {
-      return Status(Code::kBufferTooSmall, "the reply has " + std::to_string(call->reply_size) + " bytes, the buffer " +
-                                               std::to_string(call->reply_capacity) + ": take it with belay_call_take");
+      return Status(Code::kBufferTooSmall,
+                    "the reply has " + std::to_string(call->reply_size) + " bytes, the buffer " +
+                        std::to_string(call->reply_capacity) + ": take it with belay_call_take");
     }
     Drop(call);
     if (call->reply_size <= call->reply_capacity) return {};
-    return Status(Code::kCallbackFailed, "the callback set a reply_size beyond reply_capacity; belay_call_reply keeps large replies",
-                  "BAD_REPLY");
+    return Status(
+        Code::kCallbackFailed,
+        "the callback set a reply_size beyond reply_capacity; belay_call_reply keeps large replies",
+        "BAD_REPLY");
   }
   const bool said_why = kept != nullptr && kept->what == Kept::What::kError;
   std::string text = said_why ? std::move(kept->bytes)
@@ -76,21 +83,27 @@ Status RunGuarded(belay_call* call, Run run) {
 }
 
 // The end of a call that did not simply succeed.
-[[gnu::noinline]] belay_status Conclude(const CallPin& pin, const Status& status) {
+[[gnu::noinline]] belay_status Conclude(registry::Object& callback, const Status& status) {
   const KeepErrno keep_errno;
   if (status.ok()) return BELAY_OK;
-  if (status.code() == Code::kCallbackFailed) pin.object().failures.fetch_add(1, std::memory_order_relaxed);
+  if (status.code() == Code::kCallbackFailed)
+    callback.failures.fetch_add(1, std::memory_order_relaxed);
   return Fail(status);
 }
 
 [[gnu::noinline]] belay_status RefuseCall(const belay_call* call) {
   const KeepErrno keep_errno;
-  if (!IsCall(call)) return InvalidArgument("call is null, or its struct_size too small: start from BELAY_CALL_INIT");
+  if (!IsCall(call))
+    return InvalidArgument(
+        "call is null, or its struct_size too small: start from BELAY_CALL_INIT");
   if (call->kept != nullptr) {
-    return InvalidArgument("call->kept is not null: take or drop the last reply, or start from BELAY_CALL_INIT");
+    return InvalidArgument(
+        "call->kept is not null: take or drop the last reply, or start from BELAY_CALL_INIT");
   }
-  if (call->reply == nullptr && call->reply_capacity != 0) return InvalidArgument("call->reply is null with a reply_capacity");
-  if (call->request == nullptr && call->request_size != 0) return InvalidArgument("call->request is null with a request_size");
+  if (call->reply == nullptr && call->reply_capacity != 0)
+    return InvalidArgument("call->reply is null with a reply_capacity");
+  if (call->request == nullptr && call->request_size != 0)
+    return InvalidArgument("call->request is null with a request_size");
   return Fail(Code::kDeadlineExceeded, "the deadline had passed before the call");
 }
 
@@ -99,13 +112,17 @@ Status RunGuarded(belay_call* call, Run run) {
   return Guarded([&] {
     if (Status refusal = Registry::Refusal(callback); !refusal.ok()) return Fail(refusal);
     std::string_view payload;
-    if (!View(call->request, call->request_size, &payload)) return InvalidArgument("call->request_size is too large");
+    if (!View(call->request, call->request_size, &payload))
+      return InvalidArgument("call->request_size is too large");
     registry::Request request;
     request.payload = payload;
     request.deadline_ns = call->deadline_ns;
     const registry::Outcome outcome = Registry::Invoke(callback, std::move(request));
     if (!outcome.status.ok()) return Fail(outcome.status);
-    if (const belay_status kept = belay_call_reply(call, outcome.reply.data(), outcome.reply.size()); kept != BELAY_OK) return kept;
+    if (const belay_status kept =
+            belay_call_reply(call, outcome.reply.data(), outcome.reply.size());
+        kept != BELAY_OK)
+      return kept;
     return Done(Judge(call, BELAY_OK));
   });
 }
@@ -114,7 +131,8 @@ bool IsPast(std::int64_t deadline_ns) { return base::Clock::System().MonotonicNs
 
 }  // namespace
 
-Status CallWithBytes(belay_callback_fn function, void* context, const registry::Request& request, std::string* reply) {
+Status CallWithBytes(belay_callback_fn function, void* context, const registry::Request& request,
+                     std::string* reply) {
   char buffer[512];
   belay_call call = BELAY_CALL_INIT;
   call.request = request.payload.data();
@@ -144,24 +162,28 @@ using namespace belay::capi;
 extern "C" {
 
 belay_status belay_invoke(belay_handle callback, belay_call* call) {
-  if (!IsCall(call) || call->kept != nullptr || (call->reply == nullptr && call->reply_capacity != 0) ||
-      (call->request == nullptr && call->request_size != 0) || (call->deadline_ns != 0 && IsPast(call->deadline_ns)))
-      [[unlikely]] {
+  if (!IsCall(call) || call->kept != nullptr ||
+      (call->reply == nullptr && call->reply_capacity != 0) ||
+      (call->request == nullptr && call->request_size != 0) ||
+      (call->deadline_ns != 0 && IsPast(call->deadline_ns))) [[unlikely]] {
     return RefuseCall(call);
   }
   call->reply_size = 0;
   const belay::registry::CallPin pin(callback);
-  if (!pin) [[unlikely]] return InvokeElsewhere(callback, call);
+  if (!pin) [[unlikely]]
+    return InvokeElsewhere(callback, call);
   try {
     const belay_status returned = pin.Run(call);
-    if (returned == BELAY_OK && call->kept == nullptr && call->reply_size <= call->reply_capacity) [[likely]] return BELAY_OK;
-    return Conclude(pin, Judge(call, returned));
+    if (returned == BELAY_OK && call->kept == nullptr && call->reply_size <= call->reply_capacity)
+        [[likely]]
+      return BELAY_OK;
+    return Conclude(pin.object(), Judge(call, returned));
   } catch (abi::__forced_unwind&) {
     throw;
   } catch (const std::exception& error) {
-    return Conclude(pin, Thrown(call, error.what()));
+    return Conclude(pin.object(), Thrown(call, error.what()));
   } catch (...) {
-    return Conclude(pin, Thrown(call, "the callback threw something that is no std::exception"));
+    return Conclude(pin.object(), Thrown(call, "the callback threw something that is no std::exception"));
   }
 }
 
@@ -169,7 +191,8 @@ belay_status belay_call_reply(belay_call* call, const void* data, uint64_t size)
   return Guarded([&] {
     std::string_view bytes;
     if (!IsCall(call)) return InvalidArgument("call is null, or its struct_size too small");
-    if (!View(data, size, &bytes)) return InvalidArgument("data is null with a size, or size is too large");
+    if (!View(data, size, &bytes))
+      return InvalidArgument("data is null with a size, or size is too large");
     if (size <= call->reply_capacity) {
       if (size != 0) std::memmove(call->reply, data, bytes.size());
       Drop(call);
@@ -196,10 +219,12 @@ belay_status belay_call_take(belay_call* call, void* buffer, uint64_t capacity) 
     if (!IsCall(call)) return InvalidArgument("call is null, or its struct_size too small");
     const auto* kept = static_cast<const Kept*>(call->kept);
     if (kept == nullptr) return Fail(Code::kNotFound, "no reply is kept for this call");
-    if (buffer == nullptr && capacity != 0) return InvalidArgument("buffer is null with a capacity");
+    if (buffer == nullptr && capacity != 0)
+      return InvalidArgument("buffer is null with a capacity");
     if (buffer != nullptr) {
       if (kept->bytes.size() > capacity) {
-        return Fail(Code::kBufferTooSmall, "the kept reply has " + std::to_string(kept->bytes.size()) + " bytes");
+        return Fail(Code::kBufferTooSmall,
+                    "the kept reply has " + std::to_string(kept->bytes.size()) + " bytes");
       }
       std::memcpy(buffer, kept->bytes.data(), kept->bytes.size());
     }
