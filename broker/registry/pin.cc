@@ -58,7 +58,8 @@ TransientPin::TransientPin(Handle handle) {
   record.hazards[kMaxDepth + record.transient_depth++].store(handle, std::memory_order_seq_cst);
   const std::uint64_t key = slot.key.load(std::memory_order_seq_cst);
   // The kind's check keeps out the number 1, whose SlowKey is the 0 of a free slot.
-  if (KindOf(handle) != Kind::kNone && (key == handle || key == SlowKey(handle))) object_ = slot.object;
+  if (KindOf(handle) != Kind::kNone && (key == handle || key == SlowKey(handle)))
+    object_ = slot.object;
 }
 
 TransientPin::~TransientPin() {

@@ -61,7 +61,8 @@ class CallPin {
     std::atomic<Handle>& hazard = record_->hazards[depth_];
     hazard.store(0, std::memory_order_release);
     LightFence();
-    if (slot_->key.load(std::memory_order_relaxed) != key_at_exit_) [[unlikely]] ExitSlow(hazard);
+    if (slot_->key.load(std::memory_order_relaxed) != key_at_exit_) [[unlikely]]
+      ExitSlow(hazard);
   }
 
   explicit operator bool() const noexcept { return slot_ != nullptr; }
