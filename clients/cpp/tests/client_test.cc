@@ -325,7 +325,7 @@ TEST(Client, StoreScanFilterAndWatch) {
   EXPECT_EQ(client.Delete("none").code(), Code::kNotFound);
   EXPECT_TRUE(client.Delete("pkg/19").ok());
 
-  const int threshold = 1500;
+  int threshold = 1500;
   Result<Handle> filter = client.Register(Filter(
       [threshold](const Row& row) { return std::stoi(std::string(row.value)) > threshold; }));
   std::map<std::string, std::string> kept;
