@@ -158,29 +158,28 @@ Status Database::CheckHistoryEnds(const StoreFacts& facts) {
 }
 
 Status Database::Recover() {
-  const auto failed = [&](const rocksdb::Status& status) {
-    faults_->Report(DescribeFault(status));  // RocksDB may have refused for a reason of its own
-    return faults_->ToStatus();
-  };
-  // Writes what memory holds into table files and clears the error.
-  if (const rocksdb::Status resumed = db_->Resume(); !resumed.ok()) return failed(resumed);
-  // Resume() begins a new log only if there was something in memory to write. The old log may end
-  // in a batch that was refused: it must never be replayed over what now follows. A fact that
-  // means nothing, kept out of the log, gives the flush something to do, and the flush begins a new
-  // log and makes the old one obsolete for every family.
+  // Resume() begins a new log only if memory held something to write. If not, the old log goes on,
+  // which may end in a batch that was refused, and whose file object refuses to be written. So a
+  // fact that means nothing is put into memory, past the log, and flushed: the flush begins a new
+  // log and makes the old one obsolete for every family. It fails when the old log's file object is
+  // in the way; then a second Resume(), now with something to write, gets past that.
   rocksdb::WriteOptions unlogged;
   unlogged.disableWAL = true;
-  if (const rocksdb::Status status = db_->Put(unlogged, facts_family_, "recovered", "");
-      !status.ok()) {
-    return failed(status);
+  rocksdb::Status status;
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    status = db_->Resume();
+    if (!status.ok()) break;  // the disk is as bad as it was
+    status = db_->Put(unlogged, facts_family_, kRecoveredKey, "");
+    if (status.ok()) {
+      status = db_->Flush(rocksdb::FlushOptions(), {facts_family_, data_family_, history_family_});
+    }
+    if (status.ok()) {
+      faults_->Clear();
+      return Status();
+    }
   }
-  if (const rocksdb::Status status =
-          db_->Flush(rocksdb::FlushOptions(), {facts_family_, data_family_, history_family_});
-      !status.ok()) {
-    return failed(status);
-  }
-  faults_->Clear();
-  return Status();
+  faults_->Report(DescribeFault(status));  // the first cause stays, if there is one
+  return faults_->ToStatus();
 }
 
 }  // namespace belay::storage

@@ -25,14 +25,14 @@ class FaultListener final : public rocksdb::EventListener {
  public:
   explicit FaultListener(std::shared_ptr<FaultState> faults) : faults_(std::move(faults)) {}
 
-  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
-    const bool rewritten_by_recovery = reason == rocksdb::BackgroundErrorReason::kWriteCallback ||
-                                       reason == rocksdb::BackgroundErrorReason::kFlush;
-    if (rewritten_by_recovery && error->IsIOError() && !error->IsIOFenced() &&
+  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
+                         rocksdb::Status* error) override {
+    if (error->IsIOError() && !error->IsIOFenced() &&
         error->severity() == rocksdb::Status::Severity::kFatalError) {
-      // For EIO from the log or from a flush RocksDB would insist on a restart. But recovery needs
-      // nothing of the file that failed: it writes what memory holds to new files and leaves the
-      // log behind, exactly as after ENOSPC, which RocksDB does let us recover from.
+      // After EIO RocksDB would insist on a restart. But recovery needs nothing of the file that
+      // failed: it writes what memory holds to new files and leaves the log behind, exactly as
+      // after ENOSPC, which RocksDB does let us recover from. Damage found in files (corruption)
+      // stays fatal.
       *error = rocksdb::Status(*error, rocksdb::Status::Severity::kHardError);
     }
     // Below "hard" RocksDB still takes writes and tries again by itself.

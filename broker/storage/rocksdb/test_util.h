@@ -88,6 +88,12 @@ struct OwnedRow {
   bool operator==(const OwnedRow&) const = default;
 };
 
+// How GoogleTest shows it.
+inline void PrintTo(const OwnedRow& row, std::ostream* out) {
+  *out << row.revision << (row.kind == RowKind::kPut ? " put " : " delete ") << QuoteKey(row.key)
+       << " " << QuoteKey(row.value);
+}
+
 inline std::vector<OwnedRow> RowsOf(std::string_view block) {
   std::vector<OwnedRow> rows;
   auto reader = RowBlockReader::Open(block);
