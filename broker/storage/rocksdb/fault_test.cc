@@ -166,6 +166,60 @@ INSTANTIATE_TEST_SUITE_P(Faults, FaultTest,
                            return "None";
                          });
 
+// A short program, cut off at each of its file operations in turn, the creation of the store
+// included. Once the power goes with all that was not synced, once only the process does.
+void SweepCuts(bool drop_unsynced) {
+  constexpr int kCommits = 6;
+  for (int operations = 0;; ++operations) {
+    SCOPED_TRACE("cut after " + std::to_string(operations) + " file operations");
+    TempFolder folder;
+    const auto plan = std::make_shared<FaultPlan>();
+    const auto env = NewFaultyEnv(plan);
+    RocksOptions options;
+    options.path = folder / "store";
+    options.env = env.get();
+    plan->CutPowerAfter(operations);
+    Revision acknowledged = 0;
+    Revision promised = 0;
+    if (auto store = OpenRocksStore(options); store.ok()) {
+      for (int i = 1; i <= kCommits; ++i) {
+        WriteBatch batch;
+        batch.durability = i % 2 == 0 ? Durability::kSync : Durability::kAsync;
+        batch.operations = {PutOp("a", std::to_string(i)), PutOp("b", std::to_string(i))};
+        auto result = (*store)->Commit(batch);
+        if (!result.ok()) break;
+        acknowledged = result->revision;
+        if (batch.durability == Durability::kSync) promised = acknowledged;
+      }
+    }
+    const bool was_cut = plan->power_is_cut();
+    if (was_cut && drop_unsynced) plan->DropUnsynced();
+
+    options.env = nullptr;
+    auto store = MustOpen(options);
+    const Revision revision = store->CurrentRevision();
+    EXPECT_GE(revision, drop_unsynced ? promised : acknowledged);
+    // One more at most: the commit that the cut took the answer of.
+    EXPECT_LE(revision, acknowledged + 1);
+    EXPECT_EQ(HistoryFrom(*store, 1).size(), 2 * revision);
+    if (revision > 0) {
+      EXPECT_EQ(store->Get("a")->mod_revision, revision);
+      EXPECT_EQ(store->Get("b")->mod_revision, revision);
+      EXPECT_EQ(store->Get("a")->value, std::to_string(revision));
+    }
+    EXPECT_EQ(Put(*store, "c", "1")->revision, revision + 1);
+    if (!was_cut) {
+      EXPECT_GT(operations, 20);
+      return;
+    }
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(PowerCutTest, S2_APowerCutAtEachFileOperationLosesNothingPromised) { SweepCuts(true); }
+
+TEST(PowerCutTest, S2_ACrashAtEachFileOperationLosesNothingAcknowledged) { SweepCuts(false); }
+
 // Several writers, a mix of sync and async, and the power goes somewhere among them.
 TEST(PowerCutTest, S2_WhatWasAcknowledgedAsSyncSurvivesAPowerCutAndTheRestIsAPrefix) {
   std::mt19937_64 random(TestSeed());

@@ -25,7 +25,7 @@ class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   IODebugContext* context) override {
     const Fault fault = plan_->At(name_);
-    if (plan_->power_is_cut()) return IOStatus::IOError("the power is cut");
+    if (!plan_->MayProceed()) return IOStatus::IOError("the power is cut");
     if (fault != Fault::kFullDisk && fault != Fault::kBrokenWrite) {
       IOStatus status = FSWritableFileOwnerWrapper::Append(data, options, context);
       if (status.ok()) size_bytes_ += data.size();
@@ -51,13 +51,13 @@ class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
   // Never called by the engine with our options; here so that nothing passes us by.
   IOStatus Truncate(std::uint64_t size, const IOOptions& options,
                     IODebugContext* context) override {
-    if (plan_->power_is_cut()) return IOStatus::IOError("the power is cut");
+    if (!plan_->MayProceed()) return IOStatus::IOError("the power is cut");
     return FSWritableFileOwnerWrapper::Truncate(size, options, context);
   }
 
  private:
   IOStatus BeforeSync() {
-    if (plan_->power_is_cut()) return IOStatus::IOError("the power is cut");
+    if (!plan_->MayProceed()) return IOStatus::IOError("the power is cut");
     if (plan_->At(name_) == Fault::kBrokenSync)
       return IOStatus::IOError("Input/output error", name_);
     return IOStatus::OK();
@@ -82,7 +82,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                            std::unique_ptr<rocksdb::FSWritableFile>* file,
                            IODebugContext* context) override {
-    if (plan_->power_is_cut()) return IOStatus::IOError("the power is cut");
+    if (!plan_->MayProceed()) return IOStatus::IOError("the power is cut");
     IOStatus status = FileSystemWrapper::NewWritableFile(name, options, file, context);
     if (!status.ok()) return status;
     plan_->Created(name);
@@ -91,14 +91,14 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   }
   IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
                       IODebugContext* context) override {
-    if (plan_->power_is_cut()) return IOStatus::IOError("the power is cut");
+    if (!plan_->MayProceed()) return IOStatus::IOError("the power is cut");
     IOStatus status = FileSystemWrapper::RenameFile(from, to, options, context);
     if (status.ok()) plan_->Renamed(from, to);
     return status;
   }
   IOStatus DeleteFile(const std::string& name, const IOOptions& options,
                       IODebugContext* context) override {
-    if (plan_->power_is_cut()) return IOStatus::IOError("the power is cut");
+    if (!plan_->MayProceed()) return IOStatus::IOError("the power is cut");
     IOStatus status = FileSystemWrapper::DeleteFile(name, options, context);
     if (status.ok()) plan_->Deleted(name);
     return status;
@@ -119,6 +119,17 @@ void FaultPlan::Set(Fault fault, std::string suffix) {
 void FaultPlan::CutPower() {
   const std::lock_guard lock(mutex_);
   power_is_cut_ = true;
+}
+
+void FaultPlan::CutPowerAfter(int operations) {
+  const std::lock_guard lock(mutex_);
+  operations_left_ = operations;
+}
+
+bool FaultPlan::MayProceed() {
+  const std::lock_guard lock(mutex_);
+  if (!power_is_cut_ && operations_left_ >= 0 && operations_left_-- == 0) power_is_cut_ = true;
+  return !power_is_cut_;
 }
 
 void FaultPlan::DropUnsynced() {

@@ -32,11 +32,15 @@ class FaultPlan {
   void Set(Fault fault, std::string suffix = ".log");
   // As if the power went: every write from now on fails and has no effect.
   void CutPower();
-  // REQUIRES: CutPower(), and nobody has the files open. Throws away what was not synced.
+  // The same, when `operations` more writes, syncs, renames and the like have been done.
+  void CutPowerAfter(int operations);
+  // REQUIRES: the power is cut, and nobody has the files open. Throws away what was not synced.
   void DropUnsynced();
 
   Fault At(const std::string& name) const;
   bool power_is_cut() const;
+  // Counts one operation; false if the power is cut, before or by it: then it must not be done.
+  bool MayProceed();
   void Synced(const std::string& name, std::uint64_t size_bytes);
   void Created(const std::string& name);
   void Renamed(const std::string& from, const std::string& to);
@@ -47,6 +51,7 @@ class FaultPlan {
   Fault fault_ = Fault::kNone;
   std::string suffix_;
   bool power_is_cut_ = false;
+  int operations_left_ = -1;                           // until the cut; below 0: no such plan
   std::map<std::string, std::uint64_t> synced_bytes_;  // by path, of files written through us
 };
 

@@ -192,7 +192,7 @@ TEST_F(RocksStoreTest, S1_AScanShowsOneSnapshotWhileOthersWrite) {
   std::thread writer([&] {
     for (int i = 1; !stop.load(); ++i) write(i);
   });
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 5'000; ++round) {
     auto scan = std::move(*store->NewScan({.reverse = round % 2 == 1}));
     auto rows = ScanAll(*scan, 1);
     EXPECT_EQ(rows.size(), 2u);
