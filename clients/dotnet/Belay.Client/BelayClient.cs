@@ -1,0 +1,237 @@
+// The gRPC door: a session with a belayd, as an IBroker.
+//
+// Invariants
+//   - What is registered through a client lives in its session and ends with it, exactly once (W5).
+//   - Disposing never waits for the program's own callbacks; the token of those that run is cancelled, and what they
+//     close over is disposed when they have returned.
+//
+// Thread safety: every member from any thread.
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Belay.Client.Grpc;
+using Belay.Client.Session;
+
+namespace Belay.Client;
+
+/// <summary>A connection to a belayd: registers callbacks, finds and invokes those of others, and has the store.</summary>
+public sealed class BelayClient : IBroker
+{
+    private readonly IGrpcChannel _channel;
+    private readonly BelayClientOptions _options;
+    private readonly RemoteStore _store;
+    private int _disposed;
+
+    private BelayClient(IGrpcChannel channel, BelaySession session, BelayClientOptions options, ClosureLedger ledger)
+    {
+        _channel = channel;
+        _options = options;
+        Session = session;
+        Ledger = ledger;
+        _store = new RemoteStore(this, channel, options.MaxUnreadScanBytes);
+    }
+
+    /// <inheritdoc/>
+    public event EventHandler<CallbackFaultEventArgs>? CallbackFaulted
+    {
+        add => Ledger.Faulted += value;
+        remove => Ledger.Faulted -= value;
+    }
+
+    /// <inheritdoc/>
+    public string Name => _options.ClientName;
+
+    /// <summary>Where the broker is.</summary>
+    public string Target => _channel.Target;
+
+    /// <summary>The broker's number for this session, as belayctl shows it.</summary>
+    public ulong SessionId => Session.Welcome.SessionId;
+
+    /// <inheritdoc/>
+    public IStore Store => _store;
+
+    /// <summary>Ends when the session is over, by <see cref="DisposeAsync"/> or by loss; then nothing works any more.</summary>
+    public Task Completion => Session.Completion;
+
+    internal BelaySession Session { get; }
+
+    internal ClosureLedger Ledger { get; }
+
+    /// <summary>Connects to a broker and opens a session.</summary>
+    /// <param name="address">"unix:/path" or "host:port".</param>
+    /// <param name="options">How to present oneself.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The client.</returns>
+    /// <exception cref="ArgumentException">The address or an option is wrong.</exception>
+    /// <exception cref="BelayException"><see cref="BelayStatus.Unavailable"/>: nobody listens there; others: refused.</exception>
+    public static async Task<BelayClient> ConnectAsync(
+        string address, BelayClientOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new BelayClientOptions();
+        var channel = options.ChannelFactory?.Invoke(address)
+            ?? new HttpGrpcChannel(GrpcEndpoint.Parse(address), options.MaxReceiveMessageBytes, options.ConnectTimeout);
+        var hello = new Wire.Hello { ClientName = options.ClientName, Instance = options.Instance, ProtocolVersion = 1 };
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(options.ConnectTimeout);
+        try
+        {
+            var session = await BelaySession.OpenAsync(channel, hello, patience.Token).ConfigureAwait(false);
+            return new BelayClient(channel, session, options, new ClosureLedger { Log = options.Log });
+        }
+        catch (Exception e)
+        {
+            await channel.DisposeAsync().ConfigureAwait(false);
+            if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+                throw new BelayException(
+                    BelayStatus.DeadlineExceeded, "CONNECT_TIMEOUT",
+                    $"{channel.Target} did not open a session within {options.ConnectTimeout.TotalMilliseconds} ms",
+                    CallCertainty.SentUnknown, e);
+            throw;
+        }
+    }
+
+    /// <summary>Connects to a broker and opens a session.</summary>
+    /// <param name="address">unix:/path or http://host:port.</param>
+    /// <param name="options">How to present oneself.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The client.</returns>
+    public static Task<BelayClient> ConnectAsync(
+        Uri address, BelayClientOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return ConnectAsync(address.OriginalString, options, cancellationToken);
+    }
+
+    /// <inheritdoc cref="IBroker.RegisterAsync(CallbackFunction, CallbackOptions?, CancellationToken, string, int)"/>
+    public ValueTask<RemoteCallback> RegisterAsync(
+        CallbackFunction function, CallbackOptions? options = null, CancellationToken cancellationToken = default,
+        [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        ArgumentNullException.ThrowIfNull(function);
+        options ??= CallbackOptions.Default;
+        return RegisterAsync(ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+    }
+
+    /// <inheritdoc cref="IBroker.RegisterAsync(SpanFunction, CallbackOptions?, CancellationToken, string, int)"/>
+    public ValueTask<RemoteCallback> RegisterAsync(
+        SpanFunction function, CallbackOptions? options = null, CancellationToken cancellationToken = default,
+        [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        ArgumentNullException.ThrowIfNull(function);
+        options ??= CallbackOptions.Default;
+        return RegisterAsync(ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+    }
+
+    /// <summary>Registers a filter, which can be given to any number of scans.</summary>
+    /// <param name="filter">Picks rows.</param>
+    /// <param name="options">What else to say about it.</param>
+    /// <param name="cancellationToken">Gives up waiting for the broker's answer.</param>
+    /// <param name="file">Filled by the compiler.</param>
+    /// <param name="line">Filled by the compiler.</param>
+    /// <returns>This program's handle to the callback.</returns>
+    public ValueTask<RemoteCallback> RegisterFilterAsync(
+        RowFilter filter, CallbackOptions? options = null, CancellationToken cancellationToken = default,
+        [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        options ??= CallbackOptions.Default;
+        return RegisterAsync(ByteClosure.Create(filter, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+    }
+
+    /// <summary>Registers a watch function, which can be attached to any number of prefixes.</summary>
+    /// <param name="function">Receives changes.</param>
+    /// <param name="options">What else to say about it.</param>
+    /// <param name="cancellationToken">Gives up waiting for the broker's answer.</param>
+    /// <param name="file">Filled by the compiler.</param>
+    /// <param name="line">Filled by the compiler.</param>
+    /// <returns>This program's handle to the callback.</returns>
+    public ValueTask<RemoteCallback> RegisterWatchAsync(
+        WatchFunction function, CallbackOptions? options = null, CancellationToken cancellationToken = default,
+        [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        ArgumentNullException.ThrowIfNull(function);
+        options ??= CallbackOptions.Default;
+        return RegisterAsync(ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+    }
+
+    /// <summary>Finds a callback by its public name.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="cancellationToken">Gives up waiting for the broker's answer.</param>
+    /// <returns>A handle of this program's own to it.</returns>
+    /// <exception cref="BelayException"><see cref="BelayStatus.NotFound"/>: nobody has registered under that name.</exception>
+    public async ValueTask<RemoteCallback> ResolveAsync(string name, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ThrowIfDisposed();
+        var reply = await Session.SendAsync(
+            id => new Wire.ClientOperation { Resolve = new Wire.Resolve { RequestId = id, Name = name } }, cancellationToken).ConfigureAwait(false);
+        return new RemoteCallback(this, reply.Handle, released: null);
+    }
+
+    /// <summary>Waits until the broker has applied everything this client sent before.</summary>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>How long that took.</returns>
+    public async Task<TimeSpan> PingAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfDisposed();
+        var start = Stopwatch.GetTimestamp();
+        await Session.PingAsync(cancellationToken).ConfigureAwait(false);
+        return Stopwatch.GetElapsedTime(start);
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<HandleInfo> ListAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfDisposed();
+        return HandleListing.ListAsync(_channel, cancellationToken);
+    }
+
+    async ValueTask<ICallback> IBroker.RegisterAsync(
+        CallbackFunction function, CallbackOptions? options, CancellationToken cancellationToken, string file, int line) =>
+        await RegisterAsync(function, options, cancellationToken, file, line).ConfigureAwait(false);
+
+    async ValueTask<ICallback> IBroker.RegisterAsync(
+        SpanFunction function, CallbackOptions? options, CancellationToken cancellationToken, string file, int line) =>
+        await RegisterAsync(function, options, cancellationToken, file, line).ConfigureAwait(false);
+
+    /// <summary>Ends the session at once, without waiting: what is still queued may not be sent.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        Session.Abort();
+        _ = Session.Completion.ContinueWith(
+            static (_, channel) => ((IGrpcChannel)channel!).DisposeAsync().AsTask(),
+            _channel,
+            CancellationToken.None,
+            TaskContinuationOptions.None,
+            TaskScheduler.Default);
+    }
+
+    /// <summary>Ends the session in good order: what is queued is sent first.</summary>
+    /// <returns>A task that ends when the session is over. It does not wait for callbacks that still run.</returns>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await Session.CloseAsync(_options.CloseTimeout).ConfigureAwait(false);
+        await _channel.DisposeAsync().ConfigureAwait(false);
+    }
+
+    internal async ValueTask<RemoteCallback> RegisterAsync(ByteClosure closure, string? name, CancellationToken cancellationToken)
+    {
+        var hosted = new HostedCallback(closure);
+        if (Volatile.Read(ref _disposed) != 0)
+            hosted.End(); // also when it fails: the closure was handed over
+        ThrowIfDisposed();
+        var reply = await Session.SendAsync(
+            id => new Wire.ClientOperation
+            {
+                Register = new Wire.Register { RequestId = id, Label = closure.Label, Site = closure.Site, Name = name ?? string.Empty },
+            },
+            cancellationToken,
+            hosted).ConfigureAwait(false);
+        return new RemoteCallback(this, reply.Handle, hosted.Released);
+    }
+
+    internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+}
