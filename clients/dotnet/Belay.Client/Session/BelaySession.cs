@@ -9,6 +9,7 @@
 // Thread safety: every member from any thread, except OnWelcome and OnPong, which are the reader's.
 using System.Collections.Concurrent;
 using Belay.Client.Grpc;
+using Google.Protobuf;
 
 namespace Belay.Client.Session;
 
@@ -17,6 +18,9 @@ internal sealed class BelaySession : IAsyncDisposable
 {
     /// <summary>Bytes of a frame where the broker states no bound: gRPC's own.</summary>
     private const int DefaultMaxFrameBytes = 4 * 1024 * 1024;
+
+    /// <summary>What a call or result may have in a frame besides its payload.</summary>
+    private const int CallOverheadBytes = 1024;
 
     /// <summary>Calls in flight where the broker states no bound.</summary>
     private const int DefaultMaxCalls = 65536;
@@ -150,7 +154,7 @@ internal sealed class BelaySession : IAsyncDisposable
         var limits = welcome.Limits ?? new Wire.Limits();
         if (limits.MaxFrameBytes > 0)
             _maxFrameBytes = (int)Math.Min(limits.MaxFrameBytes, int.MaxValue);
-        Hosting.MaxPayloadBytes = limits.MaxPayloadBytes > 0 ? limits.MaxPayloadBytes : _maxFrameBytes - 1024;
+        Hosting.MaxPayloadBytes = limits.MaxPayloadBytes > 0 ? limits.MaxPayloadBytes : Math.Max(0, _maxFrameBytes - CallOverheadBytes);
         _calls = new OutgoingCalls(
             Outbox, Hosting.MaxPayloadBytes, limits.MaxCallsInFlight > 0 ? (int)Math.Min(limits.MaxCallsInFlight, int.MaxValue) : DefaultMaxCalls);
         _welcome.TrySetResult(welcome);
@@ -251,7 +255,9 @@ internal sealed class BelaySession : IAsyncDisposable
         if (_reader.Goodbye is { Code: not 0 } goodbye)
             return certainty => new BelayException(
                 (BelayStatus)goodbye.Code, goodbye.Reason, $"{_target} ended the session: {goodbye.Message}", certainty, error);
-        if (error is GrpcException grpc && (_calls is null || grpc.Code is GrpcCode.Internal or GrpcCode.ResourceExhausted))
+        // A broken protocol is no lost connection: what came over it was wrong, and would be again.
+        if (error is GrpcException grpc && (_calls is null || grpc is
+            { Code: GrpcCode.Internal or GrpcCode.ResourceExhausted, InnerException: null or InvalidProtocolBufferException }))
         {
             var cause = WireStatus.OfGrpc(grpc);
             return certainty => new BelayException(cause.Status, cause.Reason, cause.Detail, certainty, grpc);
