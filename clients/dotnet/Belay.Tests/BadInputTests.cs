@@ -1,5 +1,4 @@
 // I7: bad input yields an exception that names what was wrong, never a crash.
-using System.Runtime.InteropServices;
 using Belay.Native;
 using static Belay.Tests.Support;
 
@@ -114,17 +113,31 @@ public class BadInputTests
     }
 
     [Fact]
-    public unsafe void StructsHaveTheSizesOfTheHeader()
+    public unsafe void StructsAreLaidOutAsInTheHeader()
     {
-        Assert.Equal(24, sizeof(NativeError));
-        Assert.Equal(40, sizeof(NativeBrokerOptions));
-        Assert.Equal(96, sizeof(NativeCall));
-        Assert.Equal(64, sizeof(NativeCallbackOptions));
-        Assert.Equal(32, sizeof(NativePinInfo));
-        Assert.Equal(1184, sizeof(NativeHandleInfo));
-        Assert.Equal(16, sizeof(NativeWriteOptions));
-        Assert.Equal(72, sizeof(NativeScanOptions));
-        Assert.Equal(40, sizeof(NativeWatchOptions));
-        Assert.Equal(16, sizeof(NativeFunction));
+        NativeError error;
+        NativeBrokerOptions broker;
+        NativeCall call;
+        NativeCallbackOptions callback;
+        NativePinInfo pin;
+        NativeHandleInfo handle;
+        NativeWriteOptions write;
+        NativeScanOptions scan;
+        NativeWatchOptions watch;
+        (int Size, int LastOffset)[] layout =
+        [
+            (sizeof(NativeError), Offset(&error, &error.Message)),
+            (sizeof(NativeBrokerOptions), Offset(&broker, &broker.LogContext)),
+            (sizeof(NativeCall), Offset(&call, &call.Kept)),
+            (sizeof(NativeCallbackOptions), Offset(&callback, &callback.Typed)),
+            (sizeof(NativePinInfo), Offset(&pin, &pin.Context)),
+            (sizeof(NativeHandleInfo), Offset(&handle, handle.Signature)),
+            (sizeof(NativeWriteOptions), Offset(&write, &write.IfRevision)),
+            (sizeof(NativeScanOptions), Offset(&scan, &scan.Filter)),
+            (sizeof(NativeWatchOptions), Offset(&watch, &watch.Callback)),
+        ];
+        Assert.Equal<(int, int)[]>(Callers.Layout(), layout);
     }
+
+    private static unsafe int Offset(void* start, void* field) => (int)((byte*)field - (byte*)start);
 }

@@ -78,6 +78,19 @@ internal static unsafe partial class Callers
         return Callback.Adopt(callback);
     }
 
+    /// <summary>Size and offset of the last field of each struct of belay.h, as C sees them.</summary>
+    internal static (int Size, int LastOffset)[] Layout()
+    {
+        var pairs = stackalloc ulong[64];
+        var layout = new (int, int)[Layout(pairs, 32)];
+        for (var i = 0; i < layout.Length; i++)
+            layout[i] = ((int)pairs[2 * i], (int)pairs[(2 * i) + 1]);
+        return layout;
+    }
+
+    [LibraryImport(Library, EntryPoint = "callers_layout")]
+    private static partial ulong Layout(ulong* pairs, ulong capacity);
+
     [LibraryImport(Library, EntryPoint = "callers_start")]
     private static partial nint Start(ulong* handles, ulong count, uint threads, ulong seed);
 

@@ -252,7 +252,7 @@ public class LifetimeTests
     public async Task DisposeRacesWithInvokeOnManyThreads()
     {
         using var test = new TestBroker();
-        for (var round = 0; round < 200; round++)
+        for (var round = 0; round < 50; round++)
         {
             var owned = new Disposals();
             var callback = test.Broker.Register((request, reply, _) =>

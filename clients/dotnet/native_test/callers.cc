@@ -3,9 +3,8 @@
 // Thread safety: as in callers.h. `callers::handles` is not written after the threads start.
 #include "callers.h"
 
-#include <algorithm>
 #include <atomic>
-#include <cstring>
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -164,6 +163,26 @@ belay_status callers_register_echo(belay_handle owner, belay_handle* callback) {
   options.callback = Echo;
   options.label = "echo, in C++";
   return belay_register(owner, &options, callback);
+}
+
+uint64_t callers_layout(uint64_t* pairs, uint64_t capacity) {
+  static constexpr uint64_t kLayout[][2] = {
+      {sizeof(belay_error), offsetof(belay_error, message)},
+      {sizeof(belay_broker_options), offsetof(belay_broker_options, log_context)},
+      {sizeof(belay_call), offsetof(belay_call, kept)},
+      {sizeof(belay_callback_options), offsetof(belay_callback_options, typed)},
+      {sizeof(belay_pin_info), offsetof(belay_pin_info, context)},
+      {sizeof(belay_handle_info), offsetof(belay_handle_info, signature)},
+      {sizeof(belay_write_options), offsetof(belay_write_options, if_revision)},
+      {sizeof(belay_scan_options), offsetof(belay_scan_options, filter)},
+      {sizeof(belay_watch_options), offsetof(belay_watch_options, callback)},
+  };
+  constexpr uint64_t kCount = sizeof kLayout / sizeof kLayout[0];
+  for (uint64_t i = 0; i < kCount && i < capacity; ++i) {
+    pairs[2 * i] = kLayout[i][0];
+    pairs[2 * i + 1] = kLayout[i][1];
+  }
+  return kCount;
 }
 
 }  // extern "C"

@@ -58,6 +58,10 @@ int64_t callers_direct(int64_t (*function)(void* context, int64_t value), void* 
 /* Registers an echo callback written in C++ under `owner`: it answers with its request. */
 belay_status callers_register_echo(belay_handle owner, belay_handle* callback);
 
+/* What the header's structs look like to C: size of each and offset of its last field, in the order of
+ * callers.cc. Returns how many pairs there are; writes at most `capacity` of them. */
+uint64_t callers_layout(uint64_t* pairs, uint64_t capacity);
+
 #ifdef __cplusplus
 }
 #endif

@@ -25,7 +25,8 @@ Console.WriteLine("5. Later the engine calls them, from its own thread: transfor
 engine.Run(3);
 var sum = engine.Wait();
 Check($"the engine summed up what the C# lambda returned: {sum} = 100*1 + 100*2 + 100*3", sum == 600);
-Check($"the listener heard true and false, on another thread than this one: {story.Heard}", story.Heard.ToString() == "True False");
+Check($"the listener heard {story.Heard}, on another thread than this one", story.Heard.ToString() == "True False" &&
+      story.Heard.Threads.All(thread => thread != Environment.CurrentManagedThreadId));
 
 Console.WriteLine("6. The engine lets go while nothing runs.");
 Check("until now nothing was released", !story.Transform.Released.IsCompleted && !story.Listener.Released.IsCompleted);
@@ -58,15 +59,16 @@ static Story Register(Broker broker, Engine engine)
 {
     var captured = new Captured(100);
     var owned = new Owned();
-    var heard = new List<bool>();
+    var heard = new Heard();
     var transform = broker.RegisterTyped((long x) => captured.Factor * x,
                                          new CallbackOptions { Label = "transform", Owned = owned });
-    var listener = broker.RegisterTyped((bool running) => heard.Add(running), new CallbackOptions { Label = "listener" });
+    var listener = broker.RegisterTyped((bool running) => heard.Add(running),
+                                        new CallbackOptions { Label = "listener" });
     Console.WriteLine("2. Two C# lambdas are registered: long -> long, which captures an object, and void(bool).");
     engine.StoreTransform(transform);
     engine.StoreListener(listener);
     Console.WriteLine("3. The native engine has stored both: it took handles of its own and pinned them as C functions.");
-    return new Story(transform, listener, new WeakReference(captured), owned, new Heard(heard));
+    return new Story(transform, listener, new WeakReference(captured), owned, heard);
 }
 
 static void Show(Broker broker)
@@ -111,9 +113,20 @@ namespace Belay.Samples.InProcess
         public void Dispose() => Interlocked.Increment(ref _disposals);
     }
 
-    internal sealed record Heard(List<bool> Values)
+    /// <summary>What the listener heard, and on which threads.</summary>
+    internal sealed class Heard
     {
-        public override string ToString() => string.Join(' ', Values);
+        private readonly List<bool> _values = [];
+
+        public HashSet<int> Threads { get; } = [];
+
+        public void Add(bool value)
+        {
+            _values.Add(value);
+            Threads.Add(Environment.CurrentManagedThreadId);
+        }
+
+        public override string ToString() => string.Join(' ', _values);
     }
 
     internal sealed record Story(Callback Transform, Callback Listener, WeakReference Closure, Owned Owned, Heard Heard);
