@@ -240,11 +240,18 @@ Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_v
   return PinnedFunction{*pinned, callback.target.typed, callback.context.get()};
 }
 
-Result<Handle> Registry::Insert(Ref<Object> object) {
+Result<Handle> Registry::Insert(Ref<Object> object, Handle holder_handle) {
+  const TransientPin pin(holder_handle);
+  Object* const found = holder_handle == 0 ? this : pin.object();
+  if (found == nullptr) return NoObject(holder_handle);
+  if (found->kind != Kind::kOwner && found->kind != Kind::kBroker) return WrongKind(holder_handle, "owner or broker");
+  if (found->registry != this) return Status(Code::kInvalidArgument, "the holder belongs to another broker");
   const std::lock_guard lock(mutex_);
   if (close_state_ != CloseState::kOpen) return Status(Code::kClosed, "the broker is closed");
-  object->owner = root_;
-  return AddHandle(*object, *root_, 0, nullptr, nullptr, CallPath::kSlow);
+  Owner& holder = found->kind == Kind::kBroker ? *root_ : static_cast<Owner&>(*found);
+  if (holder.closed) return Status(Code::kOwnerClosed, "the owner \"" + holder.name + "\" is closed");
+  object->owner = Ref<Owner>(&holder);
+  return AddHandle(*object, holder, 0, nullptr, nullptr, CallPath::kSlow);
 }
 
 Result<Ref<Object>> Registry::Find(Handle handle, Kind kind) {

@@ -125,6 +125,7 @@ bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock, std::uint64_t 
     const auto callback = Ref<Callback>::Adopt(std::exchange(ready, ready->owner_next));
     lock.unlock();
     callback->context.Run();
+    if (options_.on_released) options_.on_released(*callback);
     lock.lock();
     callback->state = State::kReleased;
     --unreleased_callbacks_;

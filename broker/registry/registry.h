@@ -44,6 +44,9 @@ struct RegistryOptions {
   std::string name = "broker";
   LogFunction log;  // null: silent
   const base::Clock* clock = &base::Clock::System();
+  // Told of each callback, after its release function has run and before drains of it return. Runs on
+  // the reaper's thread, under no lock. For parts that hold handles to callbacks of others: hooks, names.
+  std::function<void(const Object& callback)> on_released;
 };
 
 // What introspection tells of one handle (R15).
@@ -116,8 +119,9 @@ class Registry final : public Object {
   static base::Result<PinnedFunction> PinTyped(Handle handle, std::string_view signature);
 
   // --- Other kinds ---
-  // A handle, held by this registry's own owner, to an object of the engine's. It takes the reference.
-  base::Result<Handle> Insert(Ref<Object> object);
+  // A handle to an object of the engine's, held by `holder` (an owner of this registry; 0: the registry's
+  // own). It takes the reference.
+  base::Result<Handle> Insert(Ref<Object> object, Handle holder = 0);
   // The object behind a live handle of that kind, or STALE, WRONG_KIND, MALFORMED, CLOSED.
   static base::Result<Ref<Object>> Find(Handle handle, Kind kind);
 
