@@ -6,6 +6,10 @@
 // Names and hooks hold ordinary handles to their callbacks, held by owners of the broker's own ("names",
 // "hooks"), so that they count as references and are seen in every listing (S3, R15).
 //
+// Lifetime. The registry keeps the broker (as its attachment) until it has fully closed; the broker keeps
+// the registry; Close() is what ends both. So the destructor may run on the reaper's thread, or on that of
+// whoever was inside when the broker closed.
+//
 // Thread safety: every method may be called from any thread.
 #pragma once
 
@@ -15,28 +19,29 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/base/clock.h"
 #include "broker/base/status.h"
 #include "broker/registry/registry.h"
 #include "broker/storage/store.h"
 
 namespace belay::engine {
 
-class Names;
-class Watches;
-
 struct BrokerOptions {
   std::string name = "broker";
   std::string store_path;  // empty: no store
   registry::LogFunction log;
-  // Threads that run in-process callbacks for hooks. A watch occupies one while its callback runs.
+  // Threads that run in-process callbacks for watches and InvokeAsync(), each occupying one while it
+  // runs. They are made when first needed.
   unsigned callback_threads = 4;
+  // Paces what is repeated, and tells ages. Must outlive the broker.
+  const base::Clock* clock = &base::Clock::System();
 };
 
 struct WatchOptions {
   std::string prefix;                     // empty: all keys
   storage::Revision from_revision = 0;    // first revision to deliver; 0: changes after the attach
   registry::Handle callback = 0;
-  registry::Handle holder = 0;            // owner whose close detaches the watch; 0: the broker
+  registry::Handle holder = 0;            // holds the subscription; its close detaches. 0: the broker
 };
 
 struct CursorOptions {
@@ -50,6 +55,9 @@ class Broker : public std::enable_shared_from_this<Broker> {
  public:
   // Opens registry and store. May block (disk).
   static base::Result<std::shared_ptr<Broker>> Open(BrokerOptions options);
+  // The same over another store than the embedded one, or (null) none; options.store_path must be empty.
+  static base::Result<std::shared_ptr<Broker>> OpenWith(BrokerOptions options,
+                                                        std::unique_ptr<storage::Store> store);
   // The broker behind a handle of kind broker.
   static base::Result<std::shared_ptr<Broker>> Find(registry::Handle handle);
   ~Broker();
@@ -63,34 +71,49 @@ class Broker : public std::enable_shared_from_this<Broker> {
   // FAILED_PRECONDITION, reason NO_STORE, if it was opened without one. Lives as long as the broker.
   base::Result<storage::Store*> store();
 
-  // Gives a callback a public name. ALREADY_EXISTS if a live callback has it; a name whose callback is
-  // no longer live is free. Names: 1 to 255 bytes, no control characters.
+  // Gives a callback a public name. A binding counts as a reference, and keeps the callback alive until
+  // it is unregistered. ALREADY_EXISTS if a live callback has the name, be it this one; a name whose
+  // callback is no longer live is free. Names: 1 to 255 bytes, no control characters. The handle needs
+  // the rights to bind and to retain. Whoever resolves the name gets the handle's rights but unregister.
   base::Status Bind(std::string_view name, registry::Handle callback);
+  // NOT_FOUND names the name.
   base::Status Unbind(std::string_view name);
+  // Takes all its names from a callback: for a registrant that lets go of it. Any live handle will do.
+  void UnbindCallback(registry::Handle callback);
   // The handle that the name holds: borrowed, retain it to keep it. NOT_FOUND names the name.
   base::Result<registry::Handle> Resolve(std::string_view name);
-  // The name bound to the same callback; empty if none.
+  // The name bound to the same callback, the first by the alphabet if there are several; empty if none.
   std::string NameOf(registry::Handle callback);
 
-  // Handles for the C ABI.
+  // A handle of kind store, for the C ABI; the broker is its registry's attachment.
   base::Result<registry::Handle> OpenStore();
+  // The callback is called, one call at a time, with row blocks of the changes under the prefix, in order
+  // of revision, each at least once; a call that fails is repeated with the same rows after 100 ms,
+  // doubling to 10 s. How a watch ends: see watches.h. Its handle needs the rights to invoke, retain and
+  // bind. Detaching is releasing the subscription: Registry::Release.
+  // Errors: COMPACTED; FAILED_PRECONDITION (no store, a typed callback); INVALID_ARGUMENT; those of
+  // Registry::Retain.
   base::Result<registry::Handle> AttachWatch(const WatchOptions& options);
-  // Detaching is releasing the subscription: Registry::Release.
+
+  // The owner that holds the handles of watches and filters.
+  registry::Handle hooks_owner() const;
 
   // Runs `handle`'s callback without occupying the calling thread: one that would run inline runs on the
-  // callback pool. `done` runs exactly once, on any thread.
+  // callback pool. `done` runs exactly once, on any thread, also this one.
   void InvokeAsync(registry::Handle handle, registry::Request request, registry::AsyncCall::Done done);
 
  private:
   explicit Broker(BrokerOptions options);
 
-  struct Parts;  // pool, owners of the broker's own
+  // Makes registry and owners.
+  base::Status Start();
+  void CallbackReleased(const registry::Object& callback);
+
+  struct Parts;  // what the above is made of
   const BrokerOptions options_;
   registry::Ref<registry::Registry> registry_;
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<Parts> parts_;
-  std::unique_ptr<Names> names_;
-  std::unique_ptr<Watches> watches_;
 };
 
 }  // namespace belay::engine

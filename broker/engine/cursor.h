@@ -1,8 +1,12 @@
 // A cursor: a scan of the store, its rows picked by a filter callback if there is one (S3).
 //
-// The filter sees up to kFilterRows rows a call, as a row block, and answers with a bitmap. One that
-// fails, or answers with a bitmap of the wrong size, fails the scan: rows are never kept or dropped by
-// default. Its handle is held until the cursor ends.
+// The filter sees up to kFilterRows rows a call, as a row block, and answers with a bitmap. It sees whole
+// rows, also in a scan of keys only: the values are taken away from what it kept. The scan's limit counts
+// the rows that it kept. One that fails, or answers with a bitmap of the wrong size, fails the scan for
+// good: rows are never kept or dropped by default. It runs on the thread that is in Next(). Its handle is
+// held, by the owner "hooks", until the cursor ends.
+//
+// Without a filter rows go from the store's block to the caller's as they are.
 //
 // Thread safety: exclusive. Next() in use by another thread is BUSY, never a race (I4).
 #pragma once
@@ -18,31 +22,42 @@
 namespace belay::engine {
 
 inline constexpr std::uint32_t kFilterRows = 512;
+// What one call of a filter gets at most, unless a single row is larger.
+inline constexpr std::size_t kFilterBytes = std::size_t{1} << 20;
 
 class Cursor final : public registry::Object {
  public:
-  // Begins a scan. May block (disk).
-  static base::Result<registry::Ref<Cursor>> Open(std::shared_ptr<Broker> broker, const CursorOptions& options);
+  // Begins a scan. May block (disk). The filter's handle needs the rights to invoke and to retain.
+  // Errors: FAILED_PRECONDITION (no store; a typed callback), INVALID_ARGUMENT, as Registry::Retain.
+  static base::Result<registry::Ref<Cursor>> Open(std::shared_ptr<Broker> broker,
+                                                  const CursorOptions& options);
   ~Cursor() override;
 
   // The next rows as a row block of at most `max_bytes`, at least one row. END when there are no more.
   // BUFFER_TOO_SMALL, with the size that the next row's block has in `*needed_bytes`: not advanced (I3).
-  // May block: disk, filter.
+  // Any other error but BUSY is the scan's end: later calls return it again. May block: disk, filter.
   base::Result<std::string> Next(std::size_t max_bytes, std::size_t* needed_bytes);
 
  private:
   Cursor(std::shared_ptr<Broker> broker, const CursorOptions& options);
-  base::Status Fill();
+
+  // REQUIRES for all below: in_use_ is this thread's.
+  // Reads rows into pending_ until there is one; END after the last.
+  base::Status Fill(std::size_t max_bytes);
+  base::Status FillFiltered();
+  base::Result<std::string> Filter(const std::string& block);
+  // The part of pending_ that fits.
+  base::Result<std::string> Take(std::size_t max_bytes, std::size_t* needed_bytes);
 
   const std::shared_ptr<Broker> broker_;
   const CursorOptions options_;
   std::atomic_flag in_use_ = ATOMIC_FLAG_INIT;
   std::unique_ptr<storage::Scan> scan_;
-  registry::Handle filter_ = 0;  // the cursor's own handle
-  std::string pending_;          // rows that passed the filter and are not yet given out: a row block
-  std::size_t pending_offset_ = 0;
-  std::uint64_t rows_given_ = 0;
-  bool scan_ended_ = false;
+  registry::Handle filter_ = 0;      // the cursor's own handle
+  std::string pending_;              // rows to be given out: a row block; empty: none
+  std::uint64_t pending_offset_ = 0;  // of the first of them not given out; 0: at the beginning
+  std::uint64_t rows_kept_ = 0;      // by the filter
+  base::Status ended_;               // not OK: what every later call returns
 };
 
 }  // namespace belay::engine

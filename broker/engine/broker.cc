@@ -1,0 +1,165 @@
+#include "broker/engine/broker.h"
+
+#include <utility>
+
+#include "broker/engine/callback_pool.h"
+#include "broker/engine/names.h"
+#include "broker/engine/watches.h"
+#include "broker/storage/rocksdb/rocks_store.h"
+
+namespace belay::engine {
+
+using base::Code;
+using base::Result;
+using base::Status;
+using registry::Handle;
+using registry::Kind;
+using registry::Ref;
+using registry::Registry;
+
+namespace {
+
+// What a handle of kind store refers to. It names the broker through its registry.
+class StoreObject final : public registry::Object {
+ public:
+  explicit StoreObject(Registry* store_registry) : Object(Kind::kStore, store_registry) {
+    label = "store";
+  }
+};
+
+// For a registry that nothing was registered in.
+constexpr std::int64_t kEmptyCloseNs = 10'000'000'000;
+
+}  // namespace
+
+struct Broker::Parts {
+  explicit Parts(unsigned threads) : pool(std::make_shared<CallbackPool>(threads)) {}
+
+  std::shared_ptr<CallbackPool> pool;
+  Handle names_owner = 0;
+  Handle hooks_owner = 0;
+  std::unique_ptr<Names> names;
+  std::shared_ptr<Watches> watches;  // null without a store
+};
+
+Broker::Broker(BrokerOptions options)
+    : options_(std::move(options)), parts_(std::make_unique<Parts>(options_.callback_threads)) {}
+
+// Watches use the pool and the store, so they end first. What is queued in the pool is run: by now every
+// handle is gone, so that is refusals, and the ends of calls.
+Broker::~Broker() {
+  if (parts_->watches != nullptr) parts_->watches->Stop();
+  parts_.reset();
+}
+
+Result<std::shared_ptr<Broker>> Broker::Open(BrokerOptions options) {
+  std::unique_ptr<storage::Store> store;
+  if (!options.store_path.empty()) {
+    storage::RocksOptions wish;
+    wish.path = std::exchange(options.store_path, {});
+    wish.clock = options.clock;
+    auto opened = storage::OpenRocksStore(wish);
+    if (!opened.ok()) return opened.status();
+    store = std::move(*opened);
+  }
+  return OpenWith(std::move(options), std::move(store));
+}
+
+Result<std::shared_ptr<Broker>> Broker::OpenWith(BrokerOptions options,
+                                                 std::unique_ptr<storage::Store> store) {
+  if (!options.store_path.empty()) {
+    return Status(Code::kInvalidArgument, "a store and the path of another were given");
+  }
+  const auto broker = std::shared_ptr<Broker>(new Broker(std::move(options)));
+  broker->store_ = std::move(store);
+  if (Status status = broker->Start(); !status.ok()) {
+    if (broker->registry_) (void)broker->registry_->Close(kEmptyCloseNs);
+    return status;
+  }
+  broker->registry_->SetAttachment(broker);
+  return broker;
+}
+
+Status Broker::Start() {
+  registry::RegistryOptions wish;
+  wish.name = options_.name;
+  wish.log = options_.log;
+  wish.clock = options_.clock;
+  wish.on_released = [weak = weak_from_this()](const registry::Object& callback) {
+    if (const auto self = weak.lock()) self->CallbackReleased(callback);
+  };
+  auto opened = Registry::Open(std::move(wish));
+  if (!opened.ok()) return opened.status();
+  registry_ = std::move(*opened);
+  auto names_owner = registry_->OpenOwner("names");
+  if (!names_owner.ok()) return names_owner.status();
+  auto hooks_owner = registry_->OpenOwner("hooks");
+  if (!hooks_owner.ok()) return hooks_owner.status();
+  parts_->names_owner = *names_owner;
+  parts_->hooks_owner = *hooks_owner;
+  parts_->names = std::make_unique<Names>(*names_owner);
+  if (store_ != nullptr) {
+    parts_->watches = std::make_shared<Watches>(
+        Watches::Surroundings{registry_, store_.get(), parts_->pool, *hooks_owner, options_.clock,
+                              options_.log});
+  }
+  return {};
+}
+
+Result<std::shared_ptr<Broker>> Broker::Find(Handle handle) {
+  auto found = Registry::Find(handle, Kind::kBroker);
+  if (!found.ok()) return found.status();
+  auto broker = std::static_pointer_cast<Broker>((*found)->registry->attachment());
+  if (broker == nullptr) return Status(Code::kClosed, "the broker is closed");
+  return broker;
+}
+
+Status Broker::Close(std::int64_t timeout_ns) {
+  // First what holds callbacks on nobody's behalf: it is no leak of the program's.
+  if (parts_->watches != nullptr) parts_->watches->Stop();
+  parts_->names->Close();
+  (void)Registry::CloseOwner(parts_->hooks_owner);
+  (void)Registry::CloseOwner(parts_->names_owner);
+  return registry_->Close(timeout_ns);
+}
+
+Result<storage::Store*> Broker::store() {
+  if (store_ != nullptr) return store_.get();
+  return Status(Code::kFailedPrecondition, "the broker was opened without a store", "NO_STORE");
+}
+
+Status Broker::Bind(std::string_view name, Handle callback) {
+  return parts_->names->Bind(name, callback);
+}
+
+Status Broker::Unbind(std::string_view name) { return parts_->names->Unbind(name); }
+
+void Broker::UnbindCallback(Handle callback) { parts_->names->UnbindCallback(callback); }
+
+Result<Handle> Broker::Resolve(std::string_view name) { return parts_->names->Resolve(name); }
+
+std::string Broker::NameOf(Handle callback) { return parts_->names->NameOf(callback); }
+
+Result<Handle> Broker::OpenStore() {
+  if (auto opened = store(); !opened.ok()) return opened.status();
+  return registry_->Insert(Ref<registry::Object>::Adopt(new StoreObject(registry_.get())));
+}
+
+Result<Handle> Broker::AttachWatch(const WatchOptions& options) {
+  if (auto opened = store(); !opened.ok()) return opened.status();
+  return parts_->watches->Attach(options);
+}
+
+Handle Broker::hooks_owner() const { return parts_->hooks_owner; }
+
+void Broker::InvokeAsync(Handle handle, registry::Request request,
+                         registry::AsyncCall::Done done) {
+  parts_->pool->InvokeAsync(handle, std::move(request), std::move(done));
+}
+
+void Broker::CallbackReleased(const registry::Object& callback) {
+  parts_->names->CallbackReleased(callback);
+  if (parts_->watches != nullptr) parts_->watches->CallbackReleased(callback);
+}
+
+}  // namespace belay::engine

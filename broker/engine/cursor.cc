@@ -1,0 +1,187 @@
+#include "broker/engine/cursor.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace belay::engine {
+
+using base::Code;
+using base::Result;
+using base::Status;
+using registry::Kind;
+using registry::Ref;
+using registry::Registry;
+
+namespace {
+
+constexpr std::uint32_t kAnyNumberOfRows = std::numeric_limits<std::uint32_t>::max();
+
+// The rows of `block`, at most `limit` of them, with or without their values.
+Result<std::string> Trim(const std::string& block, std::uint64_t limit, bool keys_only) {
+  auto reader = storage::RowBlockReader::Open(block);
+  if (!reader.ok()) return reader.status();
+  storage::RowBlockBuilder trimmed;
+  storage::Row row;
+  while (trimmed.row_count() < limit) {
+    const Status status = reader->Next(&row);
+    if (status.code() == Code::kEnd) break;
+    if (!status.ok()) return status;
+    if (keys_only) row.value = {};
+    trimmed.Append(row);
+  }
+  return trimmed.Take();
+}
+
+std::uint32_t RowCount(const std::string& block) {
+  const auto reader = storage::RowBlockReader::Open(block);
+  return reader.ok() ? reader->row_count() : 0;
+}
+
+class Use {
+ public:
+  explicit Use(std::atomic_flag& flag) : flag_(flag), is_mine_(!flag.test_and_set()) {}
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
+    if (is_mine_) flag_.clear();
+  }
+  explicit operator bool() const noexcept { return is_mine_; }
+
+ private:
+  std::atomic_flag& flag_;
+  const bool is_mine_;
+};
+
+}  // namespace
+
+Cursor::Cursor(std::shared_ptr<Broker> broker, const CursorOptions& options)
+    : Object(Kind::kCursor, &broker->registry()), broker_(std::move(broker)), options_(options) {}
+
+Cursor::~Cursor() {
+  if (filter_ != 0) (void)Registry::Release(filter_);
+}
+
+Result<Ref<Cursor>> Cursor::Open(std::shared_ptr<Broker> broker, const CursorOptions& options) {
+  auto store = broker->store();
+  if (!store.ok()) return store.status();
+  if (options.filter_timeout_ns < 0) {
+    return Status(Code::kInvalidArgument, "filter_timeout_ns is negative; 0 is no timeout");
+  }
+  auto cursor = Ref<Cursor>::Adopt(new Cursor(std::move(broker), options));
+  cursor->label = "scan";
+  storage::ScanOptions scan = options.scan;
+  if (options.filter != 0) {
+    if (Status refusal = Registry::Refusal(options.filter); !refusal.ok()) return refusal;
+    auto held = Registry::Retain(options.filter, cursor->broker_->hooks_owner(),
+                                 registry::kRightInvoke);
+    if (!held.ok()) return held.status();
+    cursor->filter_ = *held;
+    cursor->label = "filtered scan";
+    scan.keys_only = false;
+    scan.limit = 0;
+  }
+  auto opened = (*store)->NewScan(scan);
+  if (!opened.ok()) return opened.status();
+  cursor->scan_ = std::move(*opened);
+  return cursor;
+}
+
+Result<std::string> Cursor::Next(std::size_t max_bytes, std::size_t* needed_bytes) {
+  const Use use(in_use_);
+  if (!use) return Status(Code::kBusy, "the cursor is in use by another thread");
+  if (!ended_.ok()) return ended_;
+  if (pending_.empty()) {
+    if (Status status = filter_ != 0 ? FillFiltered() : Fill(max_bytes); !status.ok()) {
+      ended_ = status;
+      scan_.reset();  // lets the snapshot go
+      return status;
+    }
+  }
+  return Take(max_bytes, needed_bytes);
+}
+
+Status Cursor::Fill(std::size_t max_bytes) {
+  storage::RowBlockBuilder rows;
+  if (Status status = scan_->Next(&rows, kAnyNumberOfRows, max_bytes); !status.ok()) return status;
+  pending_ = rows.Take();
+  pending_offset_ = 0;
+  return {};
+}
+
+Status Cursor::FillFiltered() {
+  const std::uint64_t limit = options_.scan.limit;
+  for (;;) {
+    if (limit != 0 && rows_kept_ >= limit) return Status(Code::kEnd, "no more rows");
+    storage::RowBlockBuilder rows;
+    if (Status status = scan_->Next(&rows, kFilterRows, kFilterBytes); !status.ok()) return status;
+    auto kept = Filter(rows.Take());
+    if (!kept.ok()) return kept.status();
+    std::uint64_t count = RowCount(*kept);
+    if (count == 0) continue;
+    const std::uint64_t left = limit == 0 ? count : limit - rows_kept_;
+    if (options_.scan.keys_only || count > left) {
+      kept = Trim(*kept, left, options_.scan.keys_only);
+      if (!kept.ok()) return kept.status();
+      count = std::min(count, left);
+    }
+    rows_kept_ += count;
+    pending_ = std::move(*kept);
+    pending_offset_ = 0;
+    return {};
+  }
+}
+
+Result<std::string> Cursor::Filter(const std::string& block) {
+  registry::Request request;
+  request.payload = block;
+  request.caller = options_.caller;
+  if (options_.filter_timeout_ns != 0) {
+    // Calls are timed by the machine's clock.
+    const std::int64_t now_ns = base::Clock::System().MonotonicNs();
+    request.deadline_ns =
+        now_ns + std::min(options_.filter_timeout_ns,
+                          std::numeric_limits<std::int64_t>::max() - now_ns);
+  }
+  const registry::Outcome outcome = Registry::Invoke(filter_, std::move(request));
+  if (!outcome.status.ok()) {
+    return Status(outcome.status.code(), "the scan's filter: " + outcome.status.message(),
+                  outcome.status.reason());
+  }
+  auto kept = storage::ApplyFilter(block, outcome.reply);
+  if (kept.ok() || kept.code() != Code::kInvalidArgument) return kept;
+  // The filter's fault, not that of whoever scans.
+  Registry::CountFailure(filter_);
+  return Status(Code::kCallbackFailed, "the scan's filter: " + kept.status().message(),
+                kept.status().reason());
+}
+
+Result<std::string> Cursor::Take(std::size_t max_bytes, std::size_t* needed_bytes) {
+  if (pending_offset_ == 0 && pending_.size() <= max_bytes) return std::exchange(pending_, {});
+  auto reader = storage::RowBlockReader::Resume(pending_, pending_offset_);
+  if (!reader.ok()) return reader.status();
+  storage::RowBlockBuilder rows;
+  storage::Row row;
+  for (;;) {
+    const std::uint64_t position = reader->position();
+    const Status status = reader->Next(&row);
+    if (status.code() == Code::kEnd) {
+      pending_.clear();
+      return rows.Take();
+    }
+    if (!status.ok()) return status;
+    const std::size_t grown_bytes =
+        rows.size_bytes() + storage::RowBytes(row.key.size(), row.value.size());
+    if (grown_bytes > max_bytes) {
+      pending_offset_ = position;
+      if (rows.row_count() > 0) return rows.Take();
+      if (needed_bytes != nullptr) *needed_bytes = grown_bytes;
+      return Status(Code::kBufferTooSmall, "the next row needs a block of " +
+                                               std::to_string(grown_bytes) + " bytes, not " +
+                                               std::to_string(max_bytes));
+    }
+    rows.Append(row);
+  }
+}
+
+}  // namespace belay::engine

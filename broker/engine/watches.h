@@ -1,0 +1,121 @@
+// The watches of one broker, and the thread that feeds them.
+//
+// Cost. A commit costs its writer a flag, and a wake-up if the dispatcher sleeps. The dispatcher reads
+// new history once for all watches, narrowed to the range that covers their prefixes, and looks each key
+// up in an index of prefixes: a watch that nothing changes for costs nothing, however many there are. A
+// watch that cannot take a change now (its callback runs, or failed) remembers the revision, and catches
+// up later by reads of its own, so it delays neither writers nor other watches and buffers nothing.
+//
+// Memory. A watch holds one block of rows at a time, twice while the call runs: at most kWatchPageBytes,
+// or one commit if that is larger.
+//
+// Ends. A watch ends when its subscription is released or the holder's owner closes, when its callback
+// cannot be called any more, and when the history it needs is no longer retained; this last is logged,
+// the callback is not told. The subscription's handle stays its holder's until released.
+//
+// Detaching. Whether the subscription is still open is asked right before each call, on the thread that
+// makes it: no call passes that point once Release() has returned.
+//
+// Thread safety: every method may be called from any thread. Lock order: mutex_, then the registry's.
+// Callbacks and the log are not called under mutex_ (R8), nor are the store's reads made under it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "broker/base/clock.h"
+#include "broker/base/status.h"
+#include "broker/engine/broker.h"
+#include "broker/engine/callback_pool.h"
+#include "broker/engine/prefix_index.h"
+#include "broker/engine/watch.h"
+
+namespace belay::engine {
+
+inline constexpr std::uint32_t kWatchPageRows = 512;
+inline constexpr std::size_t kWatchPageBytes = std::size_t{256} << 10;
+// Pause before rows are delivered again, or history is read again: doubled from the first to the last.
+inline constexpr std::int64_t kFirstPauseNs = 100'000'000;
+inline constexpr std::int64_t kLongestPauseNs = 10'000'000'000;
+
+class Watches : public std::enable_shared_from_this<Watches> {
+ public:
+  // What the watches work with. The store must stay until Stop() has returned.
+  struct Surroundings {
+    registry::Ref<registry::Registry> registry;
+    storage::Store* store = nullptr;
+    std::shared_ptr<CallbackPool> pool;
+    registry::Handle hooks_owner = 0;
+    const base::Clock* clock = nullptr;
+    registry::LogFunction log;
+  };
+  explicit Watches(Surroundings surroundings) : surroundings_(std::move(surroundings)) {}
+
+  // See Broker::AttachWatch.
+  base::Result<registry::Handle> Attach(const WatchOptions& options);
+  void Detached(Watch& watch);
+  // The callback's release function has run: its watches end.
+  void CallbackReleased(const registry::Object& callback);
+  // Ends all watches and the thread. Waits for the thread, unless called on it; not for callbacks.
+  void Stop();
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+
+  base::Status Start();
+  void OnCommit(storage::Revision revision);
+  void Completed(const registry::Ref<Watch>& watch, const registry::Outcome& outcome);
+  void Log(registry::LogLevel level, const std::string& text) const;
+
+  // REQUIRES for all below: mutex_ held; those that take the lock let go of it in between. All but End()
+  // and Queue() on the dispatcher's thread only.
+  void Run();
+  void Join(const registry::Ref<Watch>& watch);
+  bool HeadIsBehind(std::int64_t now_ns) const;
+  void ReadHead(Lock& lock);
+  base::Result<std::vector<registry::Ref<Watch>>> Distribute(const storage::HistoryPage& page);
+  void HeadFailed(Lock& lock, const base::Status& status);
+  void Advance(Lock& lock, const registry::Ref<Watch>& watch);
+  void Send(Lock& lock, const std::vector<registry::Ref<Watch>>& watches);
+  void QueueDue(std::int64_t now_ns);
+  void Sleep(Lock& lock, std::int64_t now_ns);
+  void Queue(Watch& watch);
+  // Returns the pause.
+  std::int64_t RetryLater(Watch& watch);
+  // The watch is forgotten; whoever holds the last reference must not hold mutex_ when dropping it.
+  [[nodiscard]] registry::Ref<Watch> End(Watch& watch);
+
+  const Surroundings surroundings_;
+
+  std::atomic<storage::Revision> newest_{0};  // that the store has told of
+  // Sequentially consistent, like newest_: the dispatcher sets it, then looks at newest_; a writer raises
+  // newest_, then looks at it. One of them sees the other.
+  std::atomic<bool> asleep_{false};
+  std::atomic<std::size_t> watch_count_{0};
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  bool started_ = false;
+  std::thread thread_;
+  std::unordered_multimap<const registry::Object*, registry::Ref<Watch>> by_callback_;  // all of them
+  std::vector<registry::Ref<Watch>> joining_;       // attached, not yet in the index
+  PrefixIndex<Watch*> index_;                       // grows between reads of the shared page only
+  storage::Revision head_ = 0;                      // the shared page has been read up to here
+  std::uint32_t head_failures_ = 0;
+  std::int64_t head_retry_at_ns_ = 0;
+  std::deque<registry::Ref<Watch>> ready_;          // to be looked at by Advance()
+  std::set<std::pair<std::int64_t, Watch*>> timers_;
+};
+
+}  // namespace belay::engine
