@@ -53,4 +53,11 @@ public class TextTests
     [InlineData("%zz%2", "%zz%2")]
     [InlineData("%41%", "A%")]
     public void Percent_encoding(string text, string expected) => Assert.Equal(expected, GrpcStatusHeaders.Decode(text));
+
+    [Theory]
+    [InlineData(typeof(InvalidOperationException), "INVALID_OPERATION_EXCEPTION")]
+    [InlineData(typeof(IOException), "IO_EXCEPTION")]
+    [InlineData(typeof(System.Collections.Generic.List<int>), "LIST")]
+    public void Exception_types_become_reasons(Type type, string expected) =>
+        Assert.Equal(expected, Belay.Client.Session.WireStatus.ReasonOf(type));
 }

@@ -143,9 +143,9 @@ public class CallTests
         var (client, session) = await broker.OpenAsync(limits: new Wire.Limits { MaxPayloadBytes = 100, MaxFrameBytes = 1000 });
         using var callback = new RemoteCallback(client, 9, null);
         var error = await Assert.ThrowsAsync<BelayException>(() => callback.InvokeAsync(new byte[101]).AsTask());
-        Assert.Equal((BelayStatus.InvalidArgument, "PAYLOAD_TOO_LARGE", CallCertainty.NotSent), (error.Status, error.Reason, error.Certainty));
+        Assert.Equal((BelayStatus.ResourceExhausted, "PAYLOAD_TOO_LARGE", CallCertainty.NotSent), (error.Status, error.Reason, error.Certainty));
         error = await Assert.ThrowsAsync<BelayException>(() => client.Store.PutAsync("k"u8.ToArray(), new byte[1000]).AsTask());
-        Assert.Equal((BelayStatus.InvalidArgument, "FRAME_TOO_LARGE", CallCertainty.NotSent), (error.Status, error.Reason, error.Certainty));
+        Assert.Equal((BelayStatus.ResourceExhausted, "FRAME_TOO_LARGE", CallCertainty.NotSent), (error.Status, error.Reason, error.Certainty));
         session.End();
     }
 

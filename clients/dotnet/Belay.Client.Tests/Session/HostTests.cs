@@ -59,7 +59,7 @@ public class HostTests
             2);
         await session.SendAsync(Call(1, 1), Call(2, 2));
         var results = new[] { (await session.ReadAsync()).Result, (await session.ReadAsync()).Result }.OrderBy(r => r.CallId).ToArray();
-        Assert.Equal((42, "System.InvalidOperationException", "boom"), (results[0].Status.Code, results[0].Status.Reason, results[0].Status.Message));
+        Assert.Equal((42, "INVALID_OPERATION_EXCEPTION", "System.InvalidOperationException: boom"), (results[0].Status.Code, results[0].Status.Reason, results[0].Status.Message));
         Assert.Equal((42, "OUT_OF_STOCK", "none left"), (results[1].Status.Code, results[1].Status.Reason, results[1].Status.Message));
         session.End();
     }

@@ -111,7 +111,7 @@ internal sealed class BelaySession : IAsyncDisposable
         {
             offered?.End();
             throw new BelayException(
-                BelayStatus.InvalidArgument, "FRAME_TOO_LARGE",
+                BelayStatus.ResourceExhausted, "FRAME_TOO_LARGE",
                 $"the request has {size} bytes; the broker takes {_maxFrameBytes} in a frame (max_frame_bytes)", CallCertainty.NotSent);
         }
 

@@ -59,7 +59,7 @@ internal sealed class OutgoingCalls
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(time, TimeSpan.Zero, nameof(timeout));
         if (request.Length > _maxPayloadBytes)
             throw new BelayException(
-                BelayStatus.InvalidArgument, "PAYLOAD_TOO_LARGE",
+                BelayStatus.ResourceExhausted, "PAYLOAD_TOO_LARGE",
                 $"the request has {request.Length} bytes; the broker takes {_maxPayloadBytes} (max_payload_bytes)", CallCertainty.NotSent);
         if (!await _slots.WaitAsync(timeout ?? Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))
             throw TimedOut(timeout!.Value, CallCertainty.NotSent, "as many calls as the broker allows are in flight");

@@ -3,6 +3,7 @@
 // Invariant: whatever code a newer broker sends comes through as a number, never as success.
 //
 // Thread safety: stateless.
+using System.Text;
 using Belay.Client.Grpc;
 
 namespace Belay.Client.Session;
@@ -31,12 +32,13 @@ internal static class WireStatus
             throw ToException(status!);
     }
 
-    /// <summary>What a host answers for a callback that threw.</summary>
+    /// <summary>What a host answers for a callback that threw: the type as the reason, type and text as the message.</summary>
+    /// <remarks>A <see cref="BelayException"/> brings a reason and a text of its own.</remarks>
     public static Wire.Status OfCallback(Exception exception) => new()
     {
         Code = (int)BelayStatus.CallbackFailed,
-        Reason = exception is BelayException { Reason: var reason } ? reason : exception.GetType().FullName ?? "EXCEPTION",
-        Message = Cut(exception is BelayException { Detail: var detail } ? detail : exception.Message),
+        Reason = exception is BelayException { Reason: var reason } ? reason : ReasonOf(exception.GetType()),
+        Message = Cut(exception is BelayException { Detail: var detail } ? detail : BelayException.TextOf(exception)),
         Certainty = Wire.Certainty.Started,
     };
 
@@ -61,6 +63,25 @@ internal static class WireStatus
         };
         return new BelayException(code, reason, error.Message,
                                   error.NotSent ? CallCertainty.NotSent : CallCertainty.SentUnknown, error);
+    }
+
+    /// <summary>A type's name as reasons are spelt: IOException is IO_EXCEPTION.</summary>
+    public static string ReasonOf(Type type)
+    {
+        var name = type.Name;
+        var reason = new StringBuilder(name.Length + 8);
+        for (var i = 0; i < name.Length; i++)
+        {
+            if (!char.IsAsciiLetterOrDigit(name[i]))
+                break; // `1 of a generic type
+            var begins = char.IsUpper(name[i]) && i > 0
+                && (!char.IsUpper(name[i - 1]) || (i + 1 < name.Length && char.IsLower(name[i + 1])));
+            if (begins)
+                reason.Append('_');
+            reason.Append(char.ToUpperInvariant(name[i]));
+        }
+
+        return reason.Length > 0 ? reason.ToString() : "EXCEPTION";
     }
 
     private static string Cut(string text) => text.Length <= MaxMessageChars ? text : text[..MaxMessageChars] + "...";
