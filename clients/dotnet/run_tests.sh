@@ -14,6 +14,9 @@ project=${1:?usage: run_tests.sh PROJECT [argument ...]}
 shift
 results=${TEST_UNDECLARED_OUTPUTS_DIR:-$dotnet_root/../../build/dotnet/results}
 mkdir -p "$results"
+# Said here, so that it is known even if the test process dies.
+export BELAY_TEST_SEED=${BELAY_TEST_SEED:-$((RANDOM * 32768 + RANDOM))}
+echo "BELAY_TEST_SEED=$BELAY_TEST_SEED repeats the random tests of this run."
 exec dotnet test "$dotnet_root/$project" --nologo -nodeReuse:false -p:UseSharedCompilation=false \
   --results-directory "$results" --logger "trx;LogFileName=$project.trx" --logger "console;verbosity=normal" \
   --blame-hang-timeout 5m --blame-hang-dump-type none "$@" -- RunConfiguration.TreatNoTestsAsError=true

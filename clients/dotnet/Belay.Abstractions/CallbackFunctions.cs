@@ -46,7 +46,8 @@ public sealed record CallbackOptions
 
     /// <summary>
     /// An object whose life belongs to the callback: disposed (<see cref="IAsyncDisposable"/> before
-    /// <see cref="IDisposable"/>) once, when no call is in flight and none can come.
+    /// <see cref="IDisposable"/>) once, when no call is in flight and none can come. That is on a thread of Belay's:
+    /// it must not block.
     /// </summary>
     public object? Owned { get; init; }
 

@@ -69,46 +69,84 @@ public class ClosureTest(ITestOutputHelper output)
         Register(test.Broker, releases, closures, released, callbacks, handles);
         Assert.Equal((Count, Count), (test.Broker.Ledger.Live, test.Broker.Ledger.Roots));
 
-        using var done = new CancellationTokenSource();
-        var collector = new Thread(() => CollectUntil(done.Token)) { IsBackground = true };
-        collector.Start();
-        var callers = Callers.Start(handles, 4, (ulong)seed);
-        Callers.Await(callers, 2 * Count);
-        Assert.All(closures, closure => Assert.True(closure.IsAlive));
-        Assert.All(releases, count => Assert.Equal(0, count));
+        using (var calls = new Load(handles, (ulong)seed))
+        {
+            calls.Await(2 * Count);
+            Assert.Equal((Count, 0), (closures.Count(closure => closure.IsAlive), releases.Sum()));
+            await ReleaseAll(random, callbacks, handles);
+            await Task.WhenAll(released).OrHang();
+            calls.Await(3 * Count);
+            var totals = calls.Stop();
+            output.WriteLine($"calls from native threads: {totals}");
+            Assert.True(totals is { Wrong: 0, Answered: > 0, Refused: > 0 }, totals.ToString());
+        }
 
-        // Both handles of every callback go: the native one from a native thread, the managed one by its lot.
-        var order = Enumerable.Range(0, Count).ToArray();
-        random.Shuffle(order);
-        var lots = order.ToLookup(_ => (Releaser)random.Next(3));
-        await Task.WhenAll(
-            ReleaseOnThreads(lots[Releaser.Managed].ToArray(), callbacks),
-            Task.Run(() =>
-            {
-                // Those of the first lot still have a native handle too; and so on: all native handles go here.
-                foreach (var chunk in order.Chunk(500))
-                    Assert.Equal((ulong)chunk.Length, Callers.Release(chunk.Select(i => handles[i]).ToArray(), 2));
-            }),
-            Task.Run(() => ReleaseByNative(lots[Releaser.Native].ToArray(), callbacks)),
-            Task.Run(() => Forget(lots[Releaser.Finalizer].ToArray(), callbacks))).OrHang();
-        await Task.WhenAll(released).OrHang();
-
-        Callers.Await(callers, 3 * Count);
-        await done.CancelAsync();
-        Assert.True(collector.Join(HangTimeout));
-        var totals = Callers.Stop(callers);
-        output.WriteLine($"calls from native threads: {totals}; by lot: managed {lots[Releaser.Managed].Count()}, " +
-                         $"native {lots[Releaser.Native].Count()}, finalizer {lots[Releaser.Finalizer].Count()}");
-        Assert.True(totals.Wrong == 0, totals.ToString());
-        Assert.True(totals.Answered > 0);
-
-        Assert.All(releases, count => Assert.Equal(1, count));
+        Assert.Equal(Count, releases.Count(count => count == 1));
         Assert.Equal(0, test.Broker.Ledger.EndedAgain);
         Assert.Equal((0, 0, Count), (test.Broker.Ledger.Live, test.Broker.Ledger.Roots, test.Broker.Ledger.Ended));
         Assert.DoesNotContain(test.Broker.List(), info => info.Kind == HandleKind.Callback);
         CollectGarbage();
         Assert.Equal(0, closures.Count(closure => closure.IsAlive));
         test.Dispose();
+    }
+
+    /// <summary>Native threads that call without pause, and a thread that collects garbage without pause.</summary>
+    private sealed class Load : IDisposable
+    {
+        private readonly Thread _collector;
+        private volatile bool _done;
+        private nint _callers;
+
+        internal Load(ulong[] handles, ulong seed)
+        {
+            _collector = new Thread(Collect) { IsBackground = true };
+            _collector.Start();
+            _callers = Callers.Start(handles, 4, seed);
+        }
+
+        internal void Await(ulong calls) => Callers.Await(_callers, calls);
+
+        internal Callers.Totals Stop()
+        {
+            _done = true;
+            Assert.True(_collector.Join(HangTimeout));
+            return Callers.Stop(Interlocked.Exchange(ref _callers, 0));
+        }
+
+        public void Dispose()
+        {
+            if (_callers != 0) // The test has failed: stop them all the same.
+                Stop();
+        }
+
+        private void Collect()
+        {
+            for (var i = 0; !_done; i++)
+                GC.Collect(i % 3, GCCollectionMode.Forced, blocking: true, compacting: i % 2 == 0);
+        }
+    }
+
+    /// <summary>
+    /// Releases both handles of every callback, in random order: the native one from native threads; the one that the
+    /// Callback object stands for by managed threads, by native threads, or by the finalizer, as the lot falls.
+    /// </summary>
+    private async Task ReleaseAll(Random random, Callback?[] callbacks, ulong[] handles)
+    {
+        var order = Enumerable.Range(0, Count).ToArray();
+        random.Shuffle(order);
+        var lots = order.ToLookup(_ => (Releaser)random.Next(3));
+        random.Shuffle(order);
+        output.WriteLine($"released by managed threads {lots[Releaser.Managed].Count()}, native threads " +
+                         $"{lots[Releaser.Native].Count()}, the finalizer {lots[Releaser.Finalizer].Count()}");
+        await Task.WhenAll(
+            ReleaseOnThreads([.. lots[Releaser.Managed]], callbacks),
+            Task.Run(() =>
+            {
+                foreach (var chunk in order.Chunk(500))
+                    Assert.Equal((ulong)chunk.Length, Callers.Release(chunk.Select(i => handles[i]).ToArray(), 2));
+            }),
+            Task.Run(() => ReleaseByNative([.. lots[Releaser.Native]], callbacks)),
+            Task.Run(() => Forget([.. lots[Releaser.Finalizer]], callbacks))).OrHang();
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -125,12 +163,6 @@ public class ClosureTest(ITestOutputHelper output)
             callbacks[i] = callback;
             handles[i] = callback.RetainForNative();
         }
-    }
-
-    private static void CollectUntil(CancellationToken done)
-    {
-        for (var i = 0; !done.IsCancellationRequested; i++)
-            GC.Collect(i % 3, GCCollectionMode.Forced, blocking: true, compacting: i % 2 == 0);
     }
 
     private static Task ReleaseOnThreads(int[] lot, Callback?[] callbacks) =>
