@@ -10,7 +10,7 @@ namespace {
 using CallsTest = CapiTest;
 
 TEST_F(CallsTest, I3_ALargeReplyIsKeptAndTheCallbackRunsOnce) {
-  Probe probe;
+  Probe& probe = NewProbe();
   probe.body = [](belay_call* call) { return belay_call_reply(call, "0123456789", 10); };
   const belay_handle handle = Register(probe);
   char small[4] = {};
@@ -34,7 +34,7 @@ TEST_F(CallsTest, I3_ALargeReplyIsKeptAndTheCallbackRunsOnce) {
 }
 
 TEST_F(CallsTest, I3_AKeptReplyCanBeDropped) {
-  Probe probe;
+  Probe& probe = NewProbe();
   probe.body = [](belay_call* call) { return belay_call_reply(call, "0123456789", 10); };
   const belay_handle handle = Register(probe);
   belay_call call = BELAY_CALL_INIT;
@@ -44,7 +44,7 @@ TEST_F(CallsTest, I3_AKeptReplyCanBeDropped) {
 }
 
 TEST_F(CallsTest, FailureCarriesTheCallbacksText) {
-  Probe probe;
+  Probe& probe = NewProbe();
   probe.body = [](belay_call* call) { return belay_call_fail(call, "no such user"); };
   const belay_handle handle = Register(probe);
   belay_call call = BELAY_CALL_INIT;
@@ -61,7 +61,7 @@ TEST_F(CallsTest, FailureCarriesTheCallbacksText) {
 }
 
 TEST_F(CallsTest, I7_BadCallsAreRefused) {
-  Probe probe;
+  Probe& probe = NewProbe();
   const belay_handle handle = Register(probe);
   EXPECT_EQ(belay_invoke(handle, nullptr), BELAY_INVALID_ARGUMENT);
   belay_call call = BELAY_CALL_INIT;
@@ -83,7 +83,7 @@ TEST_F(CallsTest, I7_BadCallsAreRefused) {
 }
 
 TEST_F(CallsTest, R1_ForgedHandlesAreRefused) {
-  Probe probe;
+  Probe& probe = NewProbe();
   const belay_handle handle = Register(probe);
   belay_call call = BELAY_CALL_INIT;
   for (const belay_handle forged : std::vector<belay_handle>{
@@ -141,7 +141,7 @@ TEST_F(CallsTest, R11_APinnedCallbackStaysCallableUntilUnpin) {
 }
 
 TEST_F(CallsTest, R16_RetainNarrowsRightsOnly) {
-  Probe probe;
+  Probe& probe = NewProbe();
   const belay_handle handle = Register(probe);
   belay_handle invoke_only = 0;
   ASSERT_EQ(belay_retain(handle, 0, BELAY_RIGHT_INVOKE, &invoke_only), BELAY_OK);
@@ -192,7 +192,7 @@ TEST_F(CallsTest, R15_ListShowsEveryHandleOnce) {
 }
 
 TEST_F(CallsTest, I5_StructSizesAreRespected) {
-  Probe probe;
+  Probe& probe = NewProbe();
   belay_callback_options options = probe.Options();
   options.struct_size = offsetof(belay_callback_options, label);  // an older, smaller struct
   options.label = reinterpret_cast<const char*>(1);               // must not be read

@@ -20,6 +20,6 @@ extra=$(grep -vE "$allowed" <<<"$needed" || true)
 ! ldd "$lib" | grep -qE 'grpc|protobuf' || fail "ldd shows gRPC or protobuf"
 
 # Initial-exec TLS comes out of a small reserve where the library is loaded by dlopen: 512 bytes in glibc.
-tls=$(readelf -lW "$lib" | awk '$1 == "TLS" {print strtonum($6)}')
-[[ ${tls:-0} -le 64 ]] || fail "$tls bytes of static TLS; 64 are allowed"
+tls=$(($(readelf -lW "$lib" | awk '$1 == "TLS" {print $6}')))
+[[ $tls -le 64 ]] || fail "$tls bytes of static TLS; 64 are allowed"
 echo "ok: $(wc -l <<<"$declared") functions, needs: $(tr '\n' ' ' <<<"$needed")"

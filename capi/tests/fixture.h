@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <semaphore>
 #include <string>
@@ -74,7 +75,13 @@ class CapiTest : public ::testing::Test {
     return handle;
   }
 
+  // Lives until the broker has closed, whatever the test leaves registered.
+  Probe& NewProbe() { return probes_.emplace_back(); }
+
   belay_handle broker_ = 0;
+
+ private:
+  std::deque<Probe> probes_;
 };
 
 }  // namespace belay::capi

@@ -12,7 +12,7 @@ namespace {
 using LifetimeTest = CapiTest;
 
 TEST_F(LifetimeTest, R2_SecondReleaseIsStaleAndTouchesNobodyElse) {
-  Probe probe;
+  Probe& probe = NewProbe();
   const belay_handle mine = Register(probe);
   belay_handle yours = 0;
   ASSERT_EQ(belay_retain(mine, 0, BELAY_RIGHTS_SAME, &yours), BELAY_OK);
@@ -29,7 +29,7 @@ TEST_F(LifetimeTest, R2_SecondReleaseIsStaleAndTouchesNobodyElse) {
 }
 
 TEST_F(LifetimeTest, R3_ReleaseRunsOnceAlsoWhenRegistrationFails) {
-  Probe probe;
+  Probe& probe = NewProbe();
   belay_callback_options options = probe.Options();
   belay_handle handle = 0;
   int expected = 0;
@@ -58,7 +58,7 @@ TEST_F(LifetimeTest, R3_ReleaseRunsOnceAlsoWhenRegistrationFails) {
 }
 
 TEST_F(LifetimeTest, R3_RegisterAfterCloseReleasesAndFails) {
-  Probe probe;
+  Probe& probe = NewProbe();
   const belay_handle closed = std::exchange(broker_, 0);
   ASSERT_EQ(belay_close(closed, kLongMs), BELAY_OK);
   const belay_callback_options options = probe.Options();
@@ -69,7 +69,7 @@ TEST_F(LifetimeTest, R3_RegisterAfterCloseReleasesAndFails) {
 }
 
 TEST_F(LifetimeTest, R5_ReleaseRunsAfterTheLastCallReturned) {
-  Probe probe;
+  Probe& probe = NewProbe();
   std::binary_semaphore inside{0};
   std::binary_semaphore go_on{0};
   probe.body = [&](belay_call*) {
@@ -96,7 +96,7 @@ TEST_F(LifetimeTest, R5_ReleaseRunsAfterTheLastCallReturned) {
 }
 
 TEST_F(LifetimeTest, R7_ReleaseAndCloseInsideTheCallbackAreLegal) {
-  Probe probe;
+  Probe& probe = NewProbe();
   belay_handle handle = 0;
   probe.body = [&](belay_call*) {
     EXPECT_EQ(belay_release(handle), BELAY_OK);
@@ -113,7 +113,7 @@ TEST_F(LifetimeTest, R7_ReleaseAndCloseInsideTheCallbackAreLegal) {
 }
 
 TEST_F(LifetimeTest, R7_DrainFromInsideIsRefused) {
-  Probe probe;
+  Probe& probe = NewProbe();
   belay_handle handle = 0;
   probe.body = [&](belay_call*) {
     EXPECT_EQ(belay_unregister(handle), BELAY_OK);
@@ -131,7 +131,7 @@ TEST_F(LifetimeTest, R7_DrainFromInsideIsRefused) {
 }
 
 TEST_F(LifetimeTest, R7_DrainNotifyRunsOnceBeforeOrAfterTheDrain) {
-  Probe probe;
+  Probe& probe = NewProbe();
   const belay_handle handle = Register(probe);
   std::counting_semaphore<> notified{0};
   const auto notify = [](void* context) {
@@ -148,7 +148,7 @@ TEST_F(LifetimeTest, R7_DrainNotifyRunsOnceBeforeOrAfterTheDrain) {
 }
 
 TEST_F(LifetimeTest, R9_ExceptionsBecomeCallbackFailed) {
-  Probe probe;
+  Probe& probe = NewProbe();
   probe.body = [](belay_call*) -> belay_status { throw std::runtime_error("disk on fire"); };
   const belay_handle handle = Register(probe);
   belay_call call = BELAY_CALL_INIT;
@@ -166,7 +166,7 @@ TEST_F(LifetimeTest, R9_ExceptionsBecomeCallbackFailed) {
 }
 
 TEST_F(LifetimeTest, R9_RecursionIsBounded) {
-  Probe probe;
+  Probe& probe = NewProbe();
   belay_handle handle = 0;
   int depth = 0;
   belay_status deepest = BELAY_OK;
@@ -193,8 +193,8 @@ TEST_F(LifetimeTest, R9_ErrnoIsPreserved) {
 }
 
 TEST_F(LifetimeTest, R12_OwnersAndBrokersCloseInAnyOrder) {
-  Probe mine;
-  Probe other;
+  Probe& mine = NewProbe();
+  Probe& other = NewProbe();
   belay_handle owner = 0;
   ASSERT_EQ(belay_owner_open(broker_, "component", &owner), BELAY_OK);
   belay_callback_options options = mine.Options();
@@ -217,7 +217,7 @@ TEST_F(LifetimeTest, R12_OwnersAndBrokersCloseInAnyOrder) {
 }
 
 TEST_F(LifetimeTest, R9_ThreadThatExitsInsideACallIsOutOfIt) {
-  Probe probe;
+  Probe& probe = NewProbe();
   probe.body = [](belay_call*) -> belay_status { pthread_exit(nullptr); };
   const belay_handle handle = Register(probe);
   pthread_t thread{};
