@@ -25,7 +25,8 @@ class OwnedContext {
   OwnedContext() = default;
   OwnedContext(void* context, ReleaseFunction release) : context_(context), release_(release) {}
   OwnedContext(OwnedContext&& other) noexcept
-      : context_(std::exchange(other.context_, nullptr)), release_(std::exchange(other.release_, nullptr)) {}
+      : context_(std::exchange(other.context_, nullptr)),
+        release_(std::exchange(other.release_, nullptr)) {}
   OwnedContext& operator=(OwnedContext other) noexcept {
     std::swap(context_, other.context_);
     std::swap(release_, other.release_);
@@ -34,9 +35,15 @@ class OwnedContext {
   ~OwnedContext() { Run(); }
 
   void* get() const noexcept { return context_; }
-  // Runs the release function now, and never again. User code: no lock may be held.
-  void Run() {
-    if (const auto release = std::exchange(release_, nullptr)) release(std::exchange(context_, nullptr));
+  // Runs the release function now, and never again. User code: no lock may be held. One that throws has
+  // run (R9): there is nobody to tell, and the next context must not suffer for it.
+  void Run() noexcept {
+    const auto release = std::exchange(release_, nullptr);
+    if (release == nullptr) return;
+    try {
+      release(std::exchange(context_, nullptr));
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
+    }
   }
 
  private:
@@ -70,7 +77,8 @@ class Callback;
 class AsyncCall {
  public:
   using Done = std::function<void(Outcome)>;
-  AsyncCall(Request call_request, Done done) : request(std::move(call_request)), done_(std::move(done)) {}
+  AsyncCall(Request call_request, Done done)
+      : request(std::move(call_request)), done_(std::move(done)) {}
   AsyncCall(const AsyncCall&) = delete;
   AsyncCall& operator=(const AsyncCall&) = delete;
   ~AsyncCall();
@@ -89,7 +97,8 @@ class AsyncCall {
 struct Target {
   // In-process by the C ABI's struct; `adapter` makes such a call from bytes.
   NativeFunction function = nullptr;
-  base::Status (*adapter)(NativeFunction function, void* context, const Request& request, std::string* reply) = nullptr;
+  base::Status (*adapter)(NativeFunction function, void* context, const Request& request,
+                          std::string* reply) = nullptr;
   // In-process by its own C signature, through a pin.
   TypedFunction typed = nullptr;
   std::string signature;
@@ -109,7 +118,9 @@ enum class State : std::uint8_t { kLive = 1, kDraining = 2, kReleased = 3 };
 class Callback final : public Object {
  public:
   Callback(Registry* callback_registry, CallbackSpec spec)
-      : Object(Kind::kCallback, callback_registry), target(std::move(spec.target)), context(std::move(spec.context)) {
+      : Object(Kind::kCallback, callback_registry),
+        target(std::move(spec.target)),
+        context(std::move(spec.context)) {
     label = std::move(spec.label);
     site = std::move(spec.site);
   }
@@ -121,7 +132,9 @@ class Callback final : public Object {
   State state = State::kLive;
   base::Code refusal = base::Code::kOk;  // why calls are refused, when not live
   std::uint32_t pins = 0;
-  std::uint32_t async_calls = 0;
+  std::uint32_t async_calls = 0;  // begun and not yet answered
+  std::uint32_t async_starts =
+      0;                // `start` functions running: they use the context even after the answer
   bool fenced = false;  // a heavy fence came after the last slot was marked slow
   std::vector<OwnedContext> drain_notices;
   Callback* owner_prev = nullptr;  // of the owner's list, or the reaper's while draining
@@ -131,7 +144,8 @@ class Callback final : public Object {
 // A typed callback that somebody may call directly until the pin is released (R11).
 class Pin final : public Object {
  public:
-  Pin(Registry* pin_registry, Ref<Callback> target) : Object(Kind::kPin, pin_registry), callback(std::move(target)) {}
+  Pin(Registry* pin_registry, Ref<Callback> target)
+      : Object(Kind::kPin, pin_registry), callback(std::move(target)) {}
   const Ref<Callback> callback;
 };
 

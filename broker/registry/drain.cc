@@ -13,8 +13,10 @@ using base::Status;
 namespace {
 
 Status StillLive(const Callback& callback) {
-  return Status(Code::kFailedPrecondition,
-                "callback \"" + callback.label + "\" is still registered: unregister it, then drain", "STILL_REGISTERED");
+  return Status(
+      Code::kFailedPrecondition,
+      "callback \"" + callback.label + "\" is still registered: unregister it, then drain",
+      "STILL_REGISTERED");
 }
 
 }  // namespace
@@ -30,16 +32,22 @@ Status Registry::Drain(Handle handle, std::int64_t timeout_ns) {
   if (callback.state == State::kReleased) return {};
   if (callback.state == State::kLive) return StillLive(callback);
   if (from_inside) {
-    return Status(Code::kWouldDeadlock, "drain of callback \"" + callback.label + "\" would wait for the call or release function it is made from");
+    return Status(Code::kWouldDeadlock,
+                  "drain of callback \"" + callback.label +
+                      "\" would wait for the call or release function it is made from");
   }
-  const auto timeout = std::chrono::nanoseconds(std::min(timeout_ns, std::int64_t{86'400} * 1'000'000'000));
-  if (registry.progress_.wait_for(lock, timeout, [&] { return callback.state == State::kReleased; })) return {};
+  const auto timeout =
+      std::chrono::nanoseconds(std::min(timeout_ns, std::int64_t{86'400} * 1'000'000'000));
+  if (registry.progress_.wait_for(lock, timeout,
+                                  [&] { return callback.state == State::kReleased; }))
+    return {};
   const std::uint64_t pins = callback.pins;
-  const std::uint64_t async_calls = callback.async_calls;
+  const std::uint64_t async_calls = std::max(callback.async_calls, callback.async_starts);
   lock.unlock();
   const std::uint64_t calls = HandleTable::Get().CountCalls(callback) + async_calls;
-  return Status(Code::kDeadlineExceeded, "callback \"" + callback.label + "\" has " + std::to_string(calls) +
-                                             " calls in flight and " + std::to_string(pins) + " pins held");
+  return Status(Code::kDeadlineExceeded, "callback \"" + callback.label + "\" has " +
+                                             std::to_string(calls) + " calls in flight and " +
+                                             std::to_string(pins) + " pins held");
 }
 
 Status Registry::NotifyDrained(Handle handle, ReleaseFunction notify, void* context) {
@@ -50,7 +58,8 @@ Status Registry::NotifyDrained(Handle handle, ReleaseFunction notify, void* cont
   {
     const std::lock_guard lock(registry.mutex_);
     if (callback.state == State::kLive) return StillLive(callback);
-    auto& notices = callback.state == State::kReleased ? registry.due_notices_ : callback.drain_notices;
+    auto& notices =
+        callback.state == State::kReleased ? registry.due_notices_ : callback.drain_notices;
     notices.emplace_back(context, notify);
   }
   HandleTable::Get().Poke();

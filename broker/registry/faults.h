@@ -11,8 +11,9 @@
 
 namespace belay::registry {
 
-inline constexpr bool kFaultNoFence = BELAY_FAULT == 1;         // retire without the asymmetric fence
-inline constexpr bool kFaultDoubleRelease = BELAY_FAULT == 2;   // a second release counts again
-inline constexpr bool kFaultReleaseEarly = BELAY_FAULT == 3;    // release functions do not wait for calls
+inline constexpr bool kFaultNoFence = BELAY_FAULT == 1;  // retire without the asymmetric fence
+inline constexpr bool kFaultDoubleRelease = BELAY_FAULT == 2;  // a second release counts again
+inline constexpr bool kFaultReleaseEarly =
+    BELAY_FAULT == 3;  // release functions do not wait for calls
 
 }  // namespace belay::registry

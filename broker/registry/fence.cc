@@ -19,7 +19,8 @@ long Membarrier(int command) { return ::syscall(__NR_membarrier, command, 0, 0);
 FenceMode InitFence() {
   const char* wish = std::getenv("BELAY_FENCE");
   if (wish != nullptr && std::string_view(wish) == "portable") return FenceMode::kPortable;
-  return Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 ? FenceMode::kMembarrier : FenceMode::kPortable;
+  return Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 ? FenceMode::kMembarrier
+                                                                    : FenceMode::kPortable;
 }
 
 void HeavyFence(FenceMode mode) {

@@ -27,7 +27,8 @@ Slot* g_slots = nullptr;
 
 // Reserves room for all slots: pages come into being, as zeros, when slots are first used.
 Slot* MapSlots() {
-  void* memory = ::mmap(nullptr, kHotBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = ::mmap(nullptr, kHotBytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
   auto* slots = static_cast<Slot*>(memory);
   slots[0].key.store(kNoKey, std::memory_order_relaxed);
@@ -43,6 +44,10 @@ HandleTable& HandleTable::Get() {
 
 bool HandleTable::Forked() noexcept { return g_forked.load(std::memory_order_relaxed); }
 
+Status HandleTable::ForkedStatus() {
+  return Status(Code::kClosed, "this process is a fork of a process that used Belay", "FORKED");
+}
+
 HandleTable::HandleTable() : slots_(MapSlots()), fence_mode_(InitFence()) {
   g_slots = slots_;
   pthread_key_create(&exit_key_, &HandleTable::OnThreadExit);
@@ -54,12 +59,13 @@ void HandleTable::AfterForkInChild() {
   g_forked.store(true, std::memory_order_relaxed);
   if (g_slots == nullptr) return;
   // Fresh zeros over all slots: the fast path finds no key there and no other check is needed on it.
-  ::mmap(g_slots, kHotBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  ::mmap(g_slots, kHotBytes, PROT_READ | PROT_WRITE,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   g_slots[0].key.store(kNoKey, std::memory_order_relaxed);
 }
 
-base::Result<Handle> HandleTable::Allocate(Kind kind, Object* object, NativeFunction function, void* context,
-                                           CallPath path) {
+base::Result<Handle> HandleTable::Allocate(Kind kind, Object* object, NativeFunction function,
+                                           void* context, CallPath path) {
   const std::lock_guard lock(mutex_);
   std::uint32_t number = free_head_;
   if (number != 0) {
@@ -68,13 +74,16 @@ base::Result<Handle> HandleTable::Allocate(Kind kind, Object* object, NativeFunc
   } else {
     number = limit_.load(std::memory_order_relaxed);
     if (slots_ == nullptr || number == kSlots) {
-      return Status(Code::kResourceExhausted, "the handle table is full: " + std::to_string(kSlots - 1) + " handles are open",
+      return Status(Code::kResourceExhausted,
+                    "the handle table is full: " + std::to_string(kSlots - 1) + " handles are open",
                     "HANDLE_TABLE_FULL");
     }
     auto& chunk = cold_[number >> kChunkBits];
     if (chunk == nullptr) chunk.reset(new (std::nothrow) ColdSlot[kChunkSlots]);
-    if (chunk == nullptr) return Status(Code::kResourceExhausted, "out of memory for the handle table");
-    limit_.store(number + 1, std::memory_order_release);  // release: readers below the limit find the chunk
+    if (chunk == nullptr)
+      return Status(Code::kResourceExhausted, "out of memory for the handle table");
+    limit_.store(number + 1,
+                 std::memory_order_release);  // release: readers below the limit find the chunk
   }
   ColdSlot& cold_slot = cold(number);
   const Handle handle = MakeHandle(kind, ++cold_slot.generation, number);
@@ -90,12 +99,15 @@ base::Result<Handle> HandleTable::Allocate(Kind kind, Object* object, NativeFunc
 }
 
 // Both are sequentially consistent for the portable fence mode: see fence.h.
-void HandleTable::Retire(std::uint32_t number) { slots_[number].key.store(0, std::memory_order_seq_cst); }
+void HandleTable::Retire(std::uint32_t number) {
+  slots_[number].key.store(0, std::memory_order_seq_cst);
+}
 
 void HandleTable::MarkSlow(std::uint32_t number) {
   Slot& hot = slots_[number];
   const Handle handle = cold(number).handle;  // stable: the caller's registry keeps the slot live
-  if (hot.key.load(std::memory_order_relaxed) == handle) hot.key.store(SlowKey(handle), std::memory_order_seq_cst);
+  if (hot.key.load(std::memory_order_relaxed) == handle)
+    hot.key.store(SlowKey(handle), std::memory_order_seq_cst);
 }
 
 void HandleTable::Free(std::uint32_t number, std::atomic<std::uint64_t>& calls) {
@@ -117,14 +129,17 @@ Status HandleTable::Explain(Handle handle) {
   if (issued) {
     const std::lock_guard lock(mutex_);
     const ColdSlot& cold_slot = cold(number);
-    const bool current = cold_slot.handle != 0 && GenerationOf(cold_slot.handle) == GenerationOf(handle);
+    const bool current =
+        cold_slot.handle != 0 && GenerationOf(cold_slot.handle) == GenerationOf(handle);
     issued = GenerationOf(handle) != 0 && GenerationOf(handle) <= cold_slot.generation &&
              (!current || cold_slot.handle == handle);
   }
   char text[20];
   std::snprintf(text, sizeof text, "0x%016llx", static_cast<unsigned long long>(handle));
-  if (!issued) return Status(Code::kMalformed, std::string(text) + " was never a handle of this process");
-  return Status(Code::kStale, std::string("the ").append(KindName(KindOf(handle))) + " handle " + text + " was released");
+  if (!issued)
+    return Status(Code::kMalformed, std::string(text) + " was never a handle of this process");
+  return Status(Code::kStale, std::string("the ").append(KindName(KindOf(handle))) + " handle " +
+                                  text + " was released");
 }
 
 template <typename Fn>
@@ -138,7 +153,8 @@ void HandleTable::ForEachHazard(Fn fn) {
         const Handle hazard = record->hazards[i].load(std::memory_order_seq_cst);
         const std::uint32_t number = SlotOf(hazard);
         // A hazard holds whatever number a caller passed.
-        if (hazard != 0 && number < limit() && cold(number).handle == hazard) fn(number, i < kMaxDepth);
+        if (hazard != 0 && number < limit() && cold(number).handle == hazard)
+          fn(number, i < kMaxDepth);
       }
     };
     visit(0, record->high_water.load(std::memory_order_seq_cst));
@@ -149,9 +165,9 @@ void HandleTable::ForEachHazard(Fn fn) {
 std::uint64_t HandleTable::MarkHazards() {
   const std::lock_guard lock(mutex_);
   const std::uint64_t mark = ++scan_mark_;
-  ForEachHazard([&](std::uint32_t number, bool) {
+  ForEachHazard([&](std::uint32_t number, bool is_call) {
     cold(number).scan_mark.store(mark, std::memory_order_relaxed);
-    slots_[number].object->scan_mark.store(mark, std::memory_order_relaxed);
+    if (is_call) slots_[number].object->scan_mark.store(mark, std::memory_order_relaxed);
   });
   return mark;
 }

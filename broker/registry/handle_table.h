@@ -11,10 +11,12 @@
 //   - A hazard on a handle keeps the slot from being freed, and with it the reference that the slot holds
 //     on its object.
 //
-// Memory order. The caller stores its hazard (relaxed), LightFence, loads `key` (acquire). The acquire
+// Memory order. The caller stores its hazard (release), LightFence, loads `key` (acquire). The acquire
 // pairs with the release store of `key` in Allocate, so the caller sees `function` and `context`. When
 // the call is over it clears the hazard with a release store, which pairs with the acquire load of the
-// scanner: what the callback did happens before its release function. That a scanner cannot miss the
+// scanner: what the callback did happens before its release function. The scanner may also find the
+// hazard of the thread's next call there; since C++20 a later store does not carry on what an earlier
+// one released, so setting a hazard is a release store too. That a scanner cannot miss the
 // hazard of a call that read the old key is the heavy fence's work: see fence.h.
 //
 // Thread safety: every method may be called from any thread. `mutex_` guards the cold halves' `handle`,
@@ -73,7 +75,7 @@ struct ColdSlot {
   std::uint32_t next_retired = 0;
   std::uint32_t holder_prev = 0, holder_next = 0;  // handles of one holder
   std::uint32_t object_prev = 0, object_next = 0;  // handles of one object
-  Owner* holder = nullptr;
+  Owner* holder = nullptr;                         // null once retired
   std::int64_t created_unix_ns = 0;
   std::int64_t created_ns = 0;
 };
@@ -88,20 +90,25 @@ class HandleTable {
 
   // True in the child of a fork: the table is dead there, and nothing may be locked (R13).
   static bool Forked() noexcept;
+  // What every call says then.
+  static base::Status ForkedStatus();
 
   // Takes a slot for `object`, adding a reference to it. `function` and `context` are read by fast calls
   // only. RESOURCE_EXHAUSTED when all slots are taken.
-  base::Result<Handle> Allocate(Kind kind, Object* object, NativeFunction function, void* context, CallPath path);
+  base::Result<Handle> Allocate(Kind kind, Object* object, NativeFunction function, void* context,
+                                CallPath path);
   // From now on no call can pin the slot. Calls that did are in the hazards after HeavyFence().
   void Retire(std::uint32_t slot);
-  // Sends calls of a live slot down the slow path from now on.
+  // Sends calls of a live slot down the slow path from now on; a retired one stays retired.
   void MarkSlow(std::uint32_t slot);
   // Gives a retired slot back. The caller has seen no hazard on it and takes over the slot's reference.
   // Adds the calls that threads counted for it to `*calls`.
   void Free(std::uint32_t slot, std::atomic<std::uint64_t>& calls);
 
   Slot& slot(std::uint32_t number) noexcept { return slots_[number]; }
-  ColdSlot& cold(std::uint32_t number) noexcept { return cold_[number >> kChunkBits][number & (kChunkSlots - 1)]; }
+  ColdSlot& cold(std::uint32_t number) noexcept {
+    return cold_[number >> kChunkBits][number & (kChunkSlots - 1)];
+  }
   // REQUIRES: the slot is live or retired, and its registry's mutex is held.
   Handle handle_of(std::uint32_t number) noexcept { return cold(number).handle; }
   // Slots ever used are below this.
@@ -112,15 +119,19 @@ class HandleTable {
 
   FenceMode fence_mode() const noexcept { return fence_mode_; }
 
-  // Writes a new, higher mark into every slot and object that some thread has a hazard on, and returns
-  // it. Call after HeavyFence(). What bears it, or a still higher one of a later scan, may be in use.
+  // Writes a new, higher mark into every slot that some thread has a hazard on, and into every object
+  // that some thread may be in a call of, and returns it. Call after HeavyFence(). What bears it, or a
+  // still higher one of a later scan, may be in use. Transient pins do not mark the object: they do not
+  // use its context unless it is LIVE under its registry's mutex, and a callback that many threads ask
+  // about, or call in vain, must still be released.
   std::uint64_t MarkHazards();
   // How many hazards of calls, not of transient pins, refer to `object`: a moment's view.
   std::uint64_t CountCalls(const Object& object);
   // Calls made through `slot` and still counted with the threads.
   std::uint64_t UncollectedCalls(std::uint32_t slot);
   // Calls fn(slot, handle) for live and retired slots of [from, to), under the table's mutex.
-  void ForEach(std::uint32_t from, std::uint32_t to, const std::function<void(std::uint32_t, Handle)>& fn);
+  void ForEach(std::uint32_t from, std::uint32_t to,
+               const std::function<void(std::uint32_t, Handle)>& fn);
 
   // The calling thread's record, made on first use.
   ThreadRecord& Thread();
@@ -160,7 +171,7 @@ class HandleTable {
 
   std::mutex mutex_;
   std::array<std::unique_ptr<ColdSlot[]>, kSlots / kChunkSlots> cold_;  // chunks stay once made
-  std::uint32_t free_head_ = 0, free_tail_ = 0;                         // oldest first: generations last long
+  std::uint32_t free_head_ = 0, free_tail_ = 0;  // oldest first: generations last long
   std::uint64_t scan_mark_ = 0;
 
   std::mutex event_mutex_;

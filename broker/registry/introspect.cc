@@ -1,4 +1,6 @@
 // Looking at handles while the world goes on (R15).
+#include <algorithm>
+
 #include "broker/registry/pin.h"
 #include "broker/registry/registry.h"
 
@@ -11,6 +13,11 @@ namespace {
 
 // How many slots are looked at under one hold of the locks.
 constexpr std::uint32_t kSlotsPerStep = 256;
+
+// The owner's own handle; 0 if it has none or is closed. REQUIRES: its registry's mutex is held.
+Handle LiveHandle(const Owner& owner) {
+  return owner.handles == 0 ? 0 : HandleTable::Get().handle_of(owner.first_slot);
+}
 
 }  // namespace
 
@@ -30,11 +37,11 @@ HandleInfo Registry::DescribeLocked(std::uint32_t number) {
   info.rights = cold.rights;
   if (object.owner) {
     info.owner_name = object.owner->name;
-    if (object.owner->first_slot != 0) info.owner = table.handle_of(object.owner->first_slot);
+    info.owner = LiveHandle(*object.owner);
   }
   if (cold.holder != nullptr) {
     info.holder_name = cold.holder->name;
-    if (cold.holder->first_slot != 0) info.holder = table.handle_of(cold.holder->first_slot);
+    info.holder = LiveHandle(*cold.holder);
   }
   info.handle = table.handle_of(number);
   if (object.kind == Kind::kCallback) {
@@ -42,7 +49,7 @@ HandleInfo Registry::DescribeLocked(std::uint32_t number) {
     info.signature = callback.target.signature;
     info.state = callback.state;
     info.pins = callback.pins;
-    info.in_flight = callback.async_calls;
+    info.in_flight = std::max(callback.async_calls, callback.async_starts);
     for (std::uint32_t slot = object.first_slot; slot != 0; slot = table.cold(slot).object_next) {
       info.calls += table.UncollectedCalls(slot);
     }
@@ -54,7 +61,7 @@ HandleInfo Registry::DescribeLocked(std::uint32_t number) {
 Result<HandleInfo> Registry::Describe(Handle handle) {
   const TransientPin pin(handle);
   if (pin.object() == nullptr) {
-    if (HandleTable::Forked()) return Status(base::Code::kClosed, "this process is a fork of a process that used Belay", "FORKED");
+    if (HandleTable::Forked()) return HandleTable::ForkedStatus();
     return HandleTable::Get().Explain(handle);
   }
   Registry& registry = *pin.object()->registry;
@@ -68,6 +75,7 @@ Result<HandleInfo> Registry::Describe(Handle handle) {
 std::vector<HandleInfo> Registry::List(std::uint64_t* after, std::size_t limit) {
   HandleTable& table = HandleTable::Get();
   std::vector<HandleInfo> infos;
+  if (HandleTable::Forked()) return infos;
   std::uint64_t next = *after + 1;
   while (infos.size() < limit && next < table.limit()) {
     const auto from = static_cast<std::uint32_t>(next);
@@ -82,7 +90,8 @@ std::vector<HandleInfo> Registry::List(std::uint64_t* after, std::size_t limit) 
         next = number;
         break;
       }
-      if (table.slot(number).key.load(std::memory_order_relaxed) != 0) infos.push_back(DescribeLocked(number));
+      if (table.slot(number).key.load(std::memory_order_relaxed) != 0)
+        infos.push_back(DescribeLocked(number));
     }
   }
   *after = next - 1;
@@ -95,8 +104,10 @@ std::vector<std::string> Registry::Holders(Handle handle) {
   if (pin.object() == nullptr) return names;
   HandleTable& table = HandleTable::Get();
   const std::lock_guard lock(pin.object()->registry->mutex_);
-  for (std::uint32_t slot = pin.object()->first_slot; slot != 0; slot = table.cold(slot).object_next) {
-    names.push_back(table.cold(slot).holder->name);
+  for (std::uint32_t slot = pin.object()->first_slot; slot != 0;
+       slot = table.cold(slot).object_next) {
+    if (const Owner* holder = table.cold(slot).holder; holder != nullptr)
+      names.push_back(holder->name);
   }
   return names;
 }

@@ -81,9 +81,10 @@ class Object {
   // Guarded by the registry's mutex.
   std::uint32_t handles = 0;     // live handles: the reference count
   std::uint32_t unfreed = 0;     // retired handles not yet freed
-  std::uint32_t first_slot = 0;  // of the list of live handles
+  std::uint32_t first_slot = 0;  // of the list of its handles, live or retired and not yet freed
 
-  std::atomic<std::uint64_t> calls{0};     // of handles that are gone; see HandleTable::UncollectedCalls
+  std::atomic<std::uint64_t> calls{
+      0};  // of handles that are gone; see HandleTable::UncollectedCalls
   std::atomic<std::uint64_t> failures{0};  // relaxed: a statistic
 
   std::atomic<std::uint64_t> scan_mark{0};  // see HandleTable::MarkHazards

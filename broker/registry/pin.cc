@@ -46,7 +46,21 @@ void CallPin::Withdraw(std::atomic<Handle>& hazard) {
 // ordered before what follows: clear the hazard once more, then ask.
 void CallPin::ExitSlow(std::atomic<Handle>& hazard) { Withdraw(hazard); }
 
-bool DepthExceeded() { return tls_record != nullptr && tls_record->depth >= kMaxDepth; }
+bool DepthExceeded() {
+  return (tls_record != nullptr && tls_record->depth >= kMaxDepth) ||
+         (tls_async_scope != nullptr && tls_async_scope->depth() >= kMaxDepth);
+}
+
+thread_local constinit AsyncScope* tls_async_scope __attribute__((tls_model("initial-exec"))) =
+    nullptr;
+
+AsyncScope::AsyncScope(Callback& callback, std::uint32_t& count)
+    : callback_(&callback),
+      count_(count),
+      outer_(tls_async_scope),
+      depth_(outer_ == nullptr ? 1 : outer_->depth_ + 1) {
+  tls_async_scope = this;
+}
 
 TransientPin::TransientPin(Handle handle) {
   if (HandleTable::Forked()) return;
@@ -58,13 +72,16 @@ TransientPin::TransientPin(Handle handle) {
   record.hazards[kMaxDepth + record.transient_depth++].store(handle, std::memory_order_seq_cst);
   const std::uint64_t key = slot.key.load(std::memory_order_seq_cst);
   // The kind's check keeps out the number 1, whose SlowKey is the 0 of a free slot.
-  if (KindOf(handle) != Kind::kNone && (key == handle || key == SlowKey(handle)))
+  if (KindOf(handle) != Kind::kNone && (key == handle || key == SlowKey(handle))) {
     object_ = slot.object;
+  } else {
+    Withdraw();  // a useless hazard would only keep the reaper from what is retired
+  }
 }
 
-TransientPin::~TransientPin() {
-  if (record_ == nullptr) return;
+void TransientPin::Withdraw() {
   record_->hazards[kMaxDepth + --record_->transient_depth].store(0, std::memory_order_seq_cst);
+  record_ = nullptr;
   PokeIfAwaited();
 }
 

@@ -14,6 +14,7 @@
 // Thread safety: a pin belongs to the thread that made it; pins of a thread end in reverse order.
 #pragma once
 
+#include "broker/registry/callback.h"
 #include "broker/registry/handle_table.h"
 #include "broker/registry/object.h"
 
@@ -31,14 +32,16 @@ class CallPin {
       if (slot_ != nullptr) {
         record_ = tls_record;
         depth_ = record_->depth++;
-        key_at_exit_ = record_->portable ? 0 : handle;  // 0 never matches: always ExitSlow
+        key_at_exit_ = record_->portable ? kNoSlotsKey : handle;  // always ExitSlow
       }
       return;
     }
     Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
     const std::uint32_t depth = record->depth;
     std::atomic<Handle>& hazard = record->hazards[depth];
-    hazard.store(handle, std::memory_order_relaxed);
+    // release, though nothing is published: a scanner that reads this handle instead of the 0 before it
+    // must as well see what the calls that ended before did.
+    hazard.store(handle, std::memory_order_release);
     LightFence();
     if (slot.key.load(std::memory_order_acquire) != handle) [[unlikely]] {
       Withdraw(hazard);
@@ -85,6 +88,9 @@ class CallPin {
   static void Withdraw(std::atomic<Handle>& hazard);
   static void ExitSlow(std::atomic<Handle>& hazard);
 
+  // What no slot's key ever is; not 0, which is that of a retired slot.
+  static constexpr Handle kNoSlotsKey = ~Handle{0};
+
   ThreadRecord* record_ = nullptr;
   Slot* slot_ = nullptr;
   Handle key_at_exit_ = 0;
@@ -94,17 +100,46 @@ class CallPin {
 // True if the calling thread is in as many calls as it may be.
 bool DepthExceeded();
 
+// While one lives, its thread begins or answers an asynchronous call: no hazard shows it, and yet to wait
+// here for the callback would be to wait for oneself. Ends one of the callback's counts.
+class AsyncScope {
+ public:
+  // `count` is guarded by the registry's mutex and includes this scope.
+  AsyncScope(Callback& callback, std::uint32_t& count);
+  AsyncScope(const AsyncScope&) = delete;
+  AsyncScope& operator=(const AsyncScope&) = delete;
+  ~AsyncScope();
+
+  const Callback& callback() const noexcept { return *callback_; }
+  const AsyncScope* outer() const noexcept { return outer_; }
+  std::uint32_t depth() const noexcept { return depth_; }
+
+ private:
+  const Ref<Callback> callback_;
+  std::uint32_t& count_;
+  AsyncScope* const outer_;
+  const std::uint32_t depth_;
+};
+
+// The calling thread's innermost scope.
+extern thread_local constinit AsyncScope* tls_async_scope
+    __attribute__((tls_model("initial-exec")));
+
 class TransientPin {
  public:
   explicit TransientPin(Handle handle);
   TransientPin(const TransientPin&) = delete;
   TransientPin& operator=(const TransientPin&) = delete;
-  ~TransientPin();
+  ~TransientPin() {
+    if (record_ != nullptr) Withdraw();
+  }
 
   // Null if the handle leads to no live object.
   Object* object() const noexcept { return object_; }
 
  private:
+  void Withdraw();
+
   ThreadRecord* record_ = nullptr;
   Object* object_ = nullptr;
 };
@@ -112,6 +147,9 @@ class TransientPin {
 // True if the calling thread is inside a call for which `matches(object)` holds.
 template <typename Fn>
 bool InsideCallOf(Fn matches) {
+  for (const AsyncScope* scope = tls_async_scope; scope != nullptr; scope = scope->outer()) {
+    if (matches(scope->callback())) return true;
+  }
   const ThreadRecord* record = tls_record;
   if (record == nullptr) return false;
   for (std::uint32_t i = 0; i < record->depth; ++i) {

@@ -4,6 +4,8 @@
 // hazards of all threads once, and finishes what bears no mark. What was retired after the fence waits for
 // the next round. If hazards, pins or asynchronous calls hold the rest, it sleeps until poked: whoever
 // clears such a hazard sees that a reaper waits (pin.h).
+#include <unistd.h>
+
 #include <array>
 #include <span>
 
@@ -12,9 +14,24 @@
 #include "broker/registry/registry.h"
 
 namespace belay::registry {
+namespace {
+
+// A process forked inside a release function has no thread but the reaper's, and must run none of its
+// parent's release functions (R13): when the one that forked returns there, the process is over.
+void RunUserCode(OwnedContext& context) {
+  context.Run();
+  if (HandleTable::Forked()) ::_exit(0);
+}
+
+void RunAll(std::vector<OwnedContext>& notices) {
+  for (OwnedContext& notice : notices) RunUserCode(notice);
+}
+
+}  // namespace
 
 bool Registry::NothingLeft() const {
-  return close_state_ != CloseState::kOpen && unfreed_handles_ == 0 && unreleased_callbacks_ == 0 && due_notices_.empty();
+  return close_state_ != CloseState::kOpen && unfreed_handles_ == 0 && unreleased_callbacks_ == 0 &&
+         due_notices_.empty();
 }
 
 void Registry::Reap() {
@@ -57,13 +74,14 @@ bool Registry::ReapOnce(std::unique_lock<std::mutex>& lock) {
     const std::uint32_t number = std::exchange(retired_, cold.next_retired);
     cold.next_retired = std::exchange(fenced_, number);
   }
-  for (Callback* callback = draining_; callback != nullptr; callback = callback->owner_next) callback->fenced = true;
+  for (Callback* callback = draining_; callback != nullptr; callback = callback->owner_next)
+    callback->fenced = true;
   std::vector<OwnedContext> notices = std::move(due_notices_);
   due_notices_.clear();
 
   lock.unlock();
   const bool ran_notices = !notices.empty();
-  notices.clear();  // runs them
+  RunAll(notices);
   HeavyFence(table.fence_mode());
   const std::uint64_t mark = table.MarkHazards();
   lock.lock();
@@ -91,6 +109,10 @@ bool Registry::FreeRetired(std::unique_lock<std::mutex>& lock, std::uint64_t mar
         continue;
       }
       Object* const object = table.slot(number).object;
+      // Only now off the object's list: until here its calls are counted with the slot.
+      (cold.object_prev != 0 ? table.cold(cold.object_prev).object_next : object->first_slot) =
+          cold.object_next;
+      if (cold.object_next != 0) table.cold(cold.object_next).object_prev = cold.object_prev;
       table.Free(number, object->calls);
       --unfreed_handles_;
       batch[count++] = {object, --object->unfreed == 0 && object->handles == 0};
@@ -111,8 +133,9 @@ bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock, std::uint64_t 
   Callback* ready = nullptr;
   for (Callback** link = &draining_; *link != nullptr;) {
     Callback& callback = **link;
-    const bool in_use = callback.scan_mark.load(std::memory_order_relaxed) >= mark || callback.pins != 0 ||
-                        callback.async_calls != 0;
+    const bool in_use = callback.scan_mark.load(std::memory_order_relaxed) >= mark ||
+                        callback.pins != 0 || callback.async_calls != 0 ||
+                        callback.async_starts != 0;
     if (!callback.fenced || (in_use && !kFaultReleaseEarly)) {
       link = &callback.owner_next;
       continue;
@@ -124,7 +147,7 @@ bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock, std::uint64_t 
   while (ready != nullptr) {
     const auto callback = Ref<Callback>::Adopt(std::exchange(ready, ready->owner_next));
     lock.unlock();
-    callback->context.Run();
+    RunUserCode(callback->context);
     if (options_.on_released) options_.on_released(*callback);
     lock.lock();
     callback->state = State::kReleased;
@@ -132,7 +155,7 @@ bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock, std::uint64_t 
     std::vector<OwnedContext> notices = std::move(callback->drain_notices);
     progress_.notify_all();
     lock.unlock();
-    notices.clear();  // runs them
+    RunAll(notices);
     lock.lock();
   }
   return progress;

@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t kLeakLines = 20;
 }  // namespace
 
-Object::Object(Kind object_kind, Registry* object_registry) : kind(object_kind), registry(object_registry) {
+Object::Object(Kind object_kind, Registry* object_registry)
+    : kind(object_kind), registry(object_registry) {
   if (kind != Kind::kBroker) registry->AddReference();
 }
 
@@ -25,14 +26,15 @@ Object::~Object() {
   if (kind != Kind::kBroker) registry->DropReference();
 }
 
-Registry::Registry(RegistryOptions options) : Object(Kind::kBroker, this), options_(std::move(options)) {
+Registry::Registry(RegistryOptions options)
+    : Object(Kind::kBroker, this), options_(std::move(options)) {
   label = options_.name;
 }
 
 Registry::~Registry() = default;
 
 Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
-  if (HandleTable::Forked()) return Status(Code::kClosed, "this process is a fork of a process that used Belay", "FORKED");
+  if (HandleTable::Forked()) return HandleTable::ForkedStatus();
   auto registry = Ref<Registry>::Adopt(new Registry(std::move(options)));
   registry->root_ = Ref<Owner>::Adopt(new Owner(registry.get(), registry->options_.name));
   try {
@@ -40,13 +42,15 @@ Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
     registry->reaper_ = std::thread([self = registry] { self->Reap(); });
   } catch (const std::system_error& error) {
     registry->root_ = {};
-    return Status(Code::kResourceExhausted, std::string("cannot start the registry's thread: ") + error.what());
+    return Status(Code::kResourceExhausted,
+                  std::string("cannot start the registry's thread: ") + error.what());
   }
   Status failed;
   {
     const std::lock_guard lock(registry->mutex_);
     registry->reaper_id_ = registry->reaper_.get_id();
-    auto handle = registry->AddHandle(*registry, *registry->root_, 0, nullptr, nullptr, CallPath::kSlow);
+    auto handle =
+        registry->AddHandle(*registry, *registry->root_, 0, nullptr, nullptr, CallPath::kSlow);
     if (handle.ok()) {
       registry->handle_ = *handle;
     } else {
@@ -69,8 +73,10 @@ std::shared_ptr<void> Registry::attachment() {
 }
 
 Result<Handle> Registry::OpenOwner(std::string name) {
+  if (HandleTable::Forked()) return HandleTable::ForkedStatus();
   if (name.empty() || name.size() > 255) {
-    return Status(Code::kInvalidArgument, "an owner's name must have 1 to 255 bytes, not " + std::to_string(name.size()));
+    return Status(Code::kInvalidArgument,
+                  "an owner's name must have 1 to 255 bytes, not " + std::to_string(name.size()));
   }
   auto opened = Ref<Owner>::Adopt(new Owner(this, std::move(name)));
   opened->label = opened->name;
@@ -96,16 +102,28 @@ Status Registry::CloseOwner(Handle handle) {
 void Registry::CloseOwnerLocked(Owner& closing) {
   closing.closed = true;
   while (closing.first_callback != nullptr) BeginDrain(*closing.first_callback, Code::kOwnerClosed);
-  while (closing.first_held != 0) RetireHandle(closing.first_held);
+  HandleTable& table = HandleTable::Get();
+  for (std::uint32_t held = closing.first_held; held != 0;) {
+    const std::uint32_t number = std::exchange(held, table.cold(held).holder_next);
+    if (table.slot(number).object->kind != Kind::kPin) {
+      RetireHandle(number);
+    } else if (&closing != root_.get()) {
+      UnlinkHeld(number);
+      LinkHeld(number, *root_);
+    }
+  }
 }
 
 Status Registry::Close(std::int64_t timeout_ns) {
-  const bool from_inside = std::this_thread::get_id() == reaper_id_ ||
-                           InsideCallOf([this](const Object& object) { return object.registry == this; });
+  if (HandleTable::Forked()) return HandleTable::ForkedStatus();
+  const bool from_inside =
+      std::this_thread::get_id() == reaper_id_ ||
+      InsideCallOf([this](const Object& object) { return object.registry == this; });
   std::vector<std::string> leaks;
   {
     const std::lock_guard lock(mutex_);
-    if (close_state_ != CloseState::kOpen) return Status(Code::kClosed, "the broker is already closed");
+    if (close_state_ != CloseState::kOpen)
+      return Status(Code::kClosed, "the broker is already closed");
     close_state_ = CloseState::kClosing;
     leaks = LeakReport();
     HandleTable& table = HandleTable::Get();
@@ -115,13 +133,14 @@ Status Registry::Close(std::int64_t timeout_ns) {
     }
     CloseOwnerLocked(*root_);
   }
-  for (const std::string& line : leaks) Log(LogLevel::kWarning, line);
   HandleTable::Get().Poke();
+  for (const std::string& line : leaks) Log(LogLevel::kWarning, line);
 
   std::unique_lock lock(mutex_);
   const auto closed = [this] { return close_state_ == CloseState::kClosed; };
   // wait_for of a huge duration overflows in the library: a day is for ever here.
-  const auto timeout = std::chrono::nanoseconds(std::min(timeout_ns, std::int64_t{86'400} * 1'000'000'000));
+  const auto timeout =
+      std::chrono::nanoseconds(std::min(timeout_ns, std::int64_t{86'400} * 1'000'000'000));
   const bool done = !from_inside && progress_.wait_for(lock, timeout, closed);
   std::thread reaper = std::move(reaper_);
   lock.unlock();
@@ -132,10 +151,12 @@ Status Registry::Close(std::int64_t timeout_ns) {
   reaper.detach();  // it finishes by itself and holds its own reference
   if (from_inside) {
     return Status(Code::kWouldDeadlock,
-                  "the broker was closed from inside one of its callbacks; it finishes when that has returned");
+                  "the broker was closed from inside one of its callbacks; it finishes when that "
+                  "has returned");
   }
-  return Status(Code::kDeadlineExceeded,
-                "the broker is closed, but calls are still in flight; it finishes when they have returned");
+  return Status(
+      Code::kDeadlineExceeded,
+      "the broker is closed, but calls are still in flight; it finishes when they have returned");
 }
 
 std::vector<std::string> Registry::LeakReport() {
@@ -145,9 +166,12 @@ std::vector<std::string> Registry::LeakReport() {
   const auto report = [&](const Owner& holder) {
     for (std::uint32_t held = holder.first_held; held != 0; held = table.cold(held).holder_next) {
       const Object& object = *table.slot(held).object;
-      if (object.kind != Kind::kCallback || ++leaks > kLeakLines) continue;
-      lines.push_back("still open at close: callback \"" + object.label + "\", owner \"" + object.owner->name +
-                      "\", held by \"" + holder.name + "\"" + (object.site.empty() ? "" : ", registered at " + object.site));
+      const bool is_pin = object.kind == Kind::kPin;
+      if ((object.kind != Kind::kCallback && !is_pin) || ++leaks > kLeakLines) continue;
+      lines.push_back(std::string("still open at close: ") + (is_pin ? "a pin of " : "") +
+                      "callback \"" + object.label + "\", owner \"" + object.owner->name +
+                      "\", held by \"" + holder.name + "\"" +
+                      (object.site.empty() ? "" : ", registered at " + object.site));
     }
   };
   report(*root_);
@@ -155,7 +179,8 @@ std::vector<std::string> Registry::LeakReport() {
     const Object* object = table.slot(held).object;
     if (object->kind == Kind::kOwner) report(static_cast<const Owner&>(*object));
   }
-  if (leaks > kLeakLines) lines.push_back("... and " + std::to_string(leaks - kLeakLines) + " handles more");
+  if (leaks > kLeakLines)
+    lines.push_back("... and " + std::to_string(leaks - kLeakLines) + " handles more");
   return lines;
 }
 

@@ -84,7 +84,8 @@ class Registry final : public Object {
 
   // --- Owners ---
   base::Result<Handle> OpenOwner(std::string name);
-  // Unregisters what it registered and releases what it holds.
+  // Unregisters what it registered and releases what it holds, but for typed pins: a function pointer may
+  // be in use. They stay until released, held by the registry's own owner.
   static base::Status CloseOwner(Handle handle);
 
   // --- Callbacks ---
@@ -132,21 +133,24 @@ class Registry final : public Object {
   // Names of those who hold handles to the same object, one for each handle.
   static std::vector<std::string> Holders(Handle handle);
 
-  // Unregisters all callbacks, releases all handles, waits until everything has drained, and stops the
-  // reaper. DEADLINE_EXCEEDED, or WOULD_DEADLOCK inside a callback of this registry: the rest goes on in
+  // Unregisters all callbacks, releases all handles, waits until everything has drained (typed pins
+  // released, too), and stops the reaper. DEADLINE_EXCEEDED, or WOULD_DEADLOCK inside a callback of this registry: the rest goes on in
   // the background.
   base::Status Close(std::int64_t timeout_ns);
 
  private:
-  friend class AsyncCall;
+  friend class AsyncScope;
   enum class CloseState { kOpen, kClosing, kClosed };
 
   explicit Registry(RegistryOptions options);
 
   // REQUIRES for all below: mutex_ held, unless said otherwise.
-  base::Result<Handle> AddHandle(Object& object, Owner& holder, std::uint32_t rights, NativeFunction function,
-                                 void* context, CallPath path);
+  base::Result<Handle> AddHandle(Object& object, Owner& holder, std::uint32_t rights,
+                                 NativeFunction function, void* context, CallPath path);
   void RetireHandle(std::uint32_t slot);
+  // Puts a handle on the list of what `holder` holds, and takes it off.
+  void LinkHeld(std::uint32_t slot, Owner& holder);
+  void UnlinkHeld(std::uint32_t slot);
   void BeginDrain(Callback& callback, base::Code refusal);
   void CloseOwnerLocked(Owner& closing);
   base::Status CheckUsable(Callback& callback, std::uint32_t slot, std::uint32_t rights) const;
@@ -154,7 +158,6 @@ class Registry final : public Object {
   std::vector<std::string> LeakReport();
   // REQUIRES: mutex_ not held.
   void Log(LogLevel level, std::string_view text) const;
-  void EndAsync(Callback& callback);
 
   // The reaper: reaper.cc.
   void Reap();
@@ -171,10 +174,10 @@ class Registry final : public Object {
   std::mutex mutex_;
   CloseState close_state_ = CloseState::kOpen;
   std::shared_ptr<void> attachment_;
-  std::uint64_t unfreed_handles_ = 0;  // live, or retired and not yet freed
-  std::uint32_t retired_ = 0;          // list of retired slots that no fence has covered yet
-  std::uint32_t fenced_ = 0;           // list of retired slots that wait for a clean scan
-  Callback* draining_ = nullptr;       // each with a reference of its own
+  std::uint64_t unfreed_handles_ = 0;      // live, or retired and not yet freed
+  std::uint32_t retired_ = 0;              // list of retired slots that no fence has covered yet
+  std::uint32_t fenced_ = 0;               // list of retired slots that wait for a clean scan
+  Callback* draining_ = nullptr;           // each with a reference of its own
   std::vector<OwnedContext> due_notices_;  // drain notices that the reaper is to run
   std::uint64_t unreleased_callbacks_ = 0;
   std::condition_variable progress_;  // a callback was released, or the registry has closed

@@ -10,7 +10,8 @@
 
 namespace belay::registry {
 
-thread_local constinit ThreadRecord* tls_record __attribute__((tls_model("initial-exec"))) = nullptr;
+thread_local constinit ThreadRecord* tls_record __attribute__((tls_model("initial-exec"))) =
+    nullptr;
 
 ThreadRecord& HandleTable::Thread() {
   if (tls_record != nullptr) return *tls_record;
@@ -57,7 +58,8 @@ void HandleTable::FlushCount(CallCount& count) {
   const Handle handle = count.handle.load(std::memory_order_relaxed);
   const std::uint32_t number = SlotOf(handle);
   if (handle != 0 && cold(number).handle == handle) {
-    slots_[number].object->calls.fetch_add(count.calls.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    slots_[number].object->calls.fetch_add(count.calls.load(std::memory_order_relaxed),
+                                           std::memory_order_relaxed);
   }
   count.handle.store(0, std::memory_order_relaxed);
   count.calls.store(0, std::memory_order_relaxed);
@@ -82,7 +84,8 @@ std::uint64_t HandleTable::SumCounts(std::uint32_t number) {
   for (ThreadRecord* record = records_.load(std::memory_order_acquire); record != nullptr;
        record = record->next.load(std::memory_order_relaxed)) {
     const CallCount& count = record->counts[number % kCallCounts];
-    if (count.handle.load(std::memory_order_relaxed) == handle) calls += count.calls.load(std::memory_order_relaxed);
+    if (count.handle.load(std::memory_order_relaxed) == handle)
+      calls += count.calls.load(std::memory_order_relaxed);
   }
   return calls;
 }

@@ -38,9 +38,10 @@ inline constexpr std::uint32_t kCallCounts = 64;
 struct alignas(64) ThreadRecord {
   // The first cache line: what a call reads.
   Slot* slots = nullptr;
-  std::uint32_t depth = 0;       // read and written by the owning thread alone
-  std::uint32_t fast_depth = 0;  // calls at this depth or deeper take the slow path, which raises it
-  bool portable = false;         // use sequentially consistent hazards (see fence.h)
+  std::uint32_t depth = 0;  // read and written by the owning thread alone
+  std::uint32_t fast_depth =
+      0;                  // calls at this depth or deeper take the slow path, which raises it
+  bool portable = false;  // use sequentially consistent hazards (see fence.h)
   std::uint32_t transient_depth = 0;
   std::atomic<std::uint32_t> high_water{0};
   std::atomic<bool> in_use{true};
