@@ -82,13 +82,23 @@ Status RunGuarded(belay_call* call, Run run) {
   }
 }
 
-// The end of a call that did not simply succeed.
-[[gnu::noinline]] belay_status Conclude(registry::Object& callback, const Status& status) {
+// Ends of a call that did not simply succeed. Out of line, so that the short way keeps a small frame.
+belay_status Conclude(registry::Object& callback, const Status& status) {
   const KeepErrno keep_errno;
   if (status.ok()) return BELAY_OK;
   if (status.code() == Code::kCallbackFailed)
     callback.failures.fetch_add(1, std::memory_order_relaxed);
   return Fail(status);
+}
+
+[[gnu::noinline]] belay_status ConcludeReturned(registry::Object& callback, belay_call* call,
+                                                belay_status returned) {
+  return Conclude(callback, Judge(call, returned));
+}
+
+[[gnu::noinline]] belay_status ConcludeThrown(registry::Object& callback, belay_call* call,
+                                              const char* what) {
+  return Conclude(callback, Thrown(call, what));
 }
 
 [[gnu::noinline]] belay_status RefuseCall(const belay_call* call) {
@@ -177,13 +187,14 @@ belay_status belay_invoke(belay_handle callback, belay_call* call) {
     if (returned == BELAY_OK && call->kept == nullptr && call->reply_size <= call->reply_capacity)
         [[likely]]
       return BELAY_OK;
-    return Conclude(pin.object(), Judge(call, returned));
+    return ConcludeReturned(pin.object(), call, returned);
   } catch (abi::__forced_unwind&) {
     throw;
   } catch (const std::exception& error) {
-    return Conclude(pin.object(), Thrown(call, error.what()));
+    return ConcludeThrown(pin.object(), call, error.what());
   } catch (...) {
-    return Conclude(pin.object(), Thrown(call, "the callback threw something that is no std::exception"));
+    return ConcludeThrown(pin.object(), call,
+                          "the callback threw something that is no std::exception");
   }
 }
 
