@@ -3,7 +3,7 @@
 //   remote_host ENDPOINT [MIN_KIB]
 //
 // It registers a filter ("section net, installed size over MIN_KIB", the number captured), a watch on
-// the prefix "note/", and a callback by the public name "greet". Then, a line each:
+// the prefix "demo/", and a callback by the public name "demo.greet". Then, a line each:
 //   scan               runs a scan of the whole store through the filter, prints what it kept
 //   release-in-flight  releases a callback while a call of it runs, and prints in which order things end
 //   quit               (or the end of the input) ends the session
@@ -117,16 +117,16 @@ int main(int argc, char** argv) {
                        }),
                        {.label = "notes"});
   if (!watcher.ok()) return Fail("register the watcher", watcher.status());
-  Result<Handle> watch = client->AttachWatch(watcher->id(), "note/");
+  Result<Handle> watch = client->AttachWatch(watcher->id(), "demo/");
   if (!watch.ok()) return Fail("attach the watch", watch.status());
   int greeted = 0;
   Result<Handle> greet = client->Register(
       belay::client::Sync([greeted](const Request& request) mutable -> Result<std::string> {
         return "hello " + request.payload + ", caller number " + std::to_string(++greeted);
       }),
-      {.label = "greeter", .name = "greet"});
+      {.label = "greeter", .name = "demo.greet"});
   if (!greet.ok()) return Fail("register the greeter", greet.status());
-  Say("ready: a filter, a watch on note/, and a callback named greet");
+  Say("ready: a filter, a watch on demo/, and a callback named demo.greet");
 
   for (std::string command; std::getline(std::cin, command);) {
     Status status;
