@@ -53,39 +53,52 @@ Status Scan(Client& client, std::uint64_t filter) {
   return status;
 }
 
-// A call runs; its callback is released by everybody; the call ends; Released; the closure goes.
-Status ReleaseInFlight(Client& client) {
-  const auto captured = std::make_shared<std::string>("the captured object");
-  std::weak_ptr<std::string> watched = captured;
-  const auto begun = std::make_shared<std::promise<void>>();
-  const auto released = std::make_shared<std::promise<void>>();
-  belay::client::RegisterOptions options;
-  options.label = "slow";
-  options.on_released = [released] {
-    Say("  Released: the closure has been destroyed");
-    released->set_value();
-  };
-  Result<Handle> handle =
-      client.Register(belay::client::Sync([captured, begun](const Request&) -> Result<std::string> {
-                        begun->set_value();
-                        std::this_thread::sleep_for(std::chrono::milliseconds(300));
-                        Say("  the call has finished, with " + *captured + " at hand");
-                        return std::string("done");
-                      }),
-                      std::move(options));
-  if (!handle.ok()) return handle.status();
+// What the greeter closes over; a caller named "slow caller" is kept waiting until `finish`.
+struct Greeter {
+  int greeted = 0;
+  std::promise<void> in_flight;
+  std::promise<void> finish;
 
-  auto answer = std::make_shared<std::promise<Status>>();
-  client.InvokeAsync(handle->id(), "", {}, [answer](Result<std::string> result) {
-    Say("  the caller has its answer: " + (result.ok() ? *result : result.status().ToString()));
-    answer->set_value(result.status());
+  std::string Greet(const std::string& who) {
+    if (who == "slow caller") {
+      in_flight.set_value();
+      finish.get_future().wait();
+      Say("call finished");
+    }
+    return "hello " + who + ", caller number " + std::to_string(++greeted);
+  }
+};
+
+// A call of the greeter runs; everybody releases it; the call ends; Released; the closure goes.
+Status ReleaseInFlight(const char* endpoint, Handle& greet, const std::weak_ptr<Greeter>& greeter,
+                       std::future<void> released) {
+  belay::client::ClientOptions options;
+  options.client_name = "remote_host, as a caller";
+  Result<Client> caller = Client::Connect(endpoint, std::move(options));
+  if (!caller.ok()) return caller.status();
+  Result<Handle> theirs = caller->Resolve("demo.greet");
+  if (!theirs.ok()) return theirs.status();
+  auto answer = std::make_shared<std::promise<Result<std::string>>>();
+  caller->InvokeAsync(theirs->id(), "slow caller", {}, [answer](Result<std::string> result) {
+    answer->set_value(std::move(result));
   });
-  begun->get_future().wait();
-  Say("  a call is in flight; releasing the last handle now");
-  handle->Reset();
-  const Status status = answer->get_future().get();
-  released->get_future().wait();
-  return status;
+  {
+    const std::shared_ptr<Greeter> running = greeter.lock();
+    running->in_flight.get_future().wait();
+    Say("a call of demo.greet is in flight");
+    greet.Reset();
+    theirs->Reset();
+    Say("both handles are released; the closure is still alive, for the call runs on");
+    running->finish.set_value();
+  }
+  const Result<std::string> result = answer->get_future().get();
+  if (!result.ok()) return result.status();
+  Say("the caller got \"" + *result + "\"");
+  released.wait();
+  Say("Released: the closure has been destroyed");
+  Say(greeter.expired() ? "weak reference: dead, what the closure held was collected"
+                        : "weak reference: STILL ALIVE");
+  return {};
 }
 
 }  // namespace
@@ -119,12 +132,15 @@ int main(int argc, char** argv) {
   if (!watcher.ok()) return Fail("register the watcher", watcher.status());
   Result<Handle> watch = client->AttachWatch(watcher->id(), "demo/");
   if (!watch.ok()) return Fail("attach the watch", watch.status());
-  int greeted = 0;
+  auto greeter = std::make_shared<Greeter>();
+  const std::weak_ptr<Greeter> watched = greeter;
+  std::promise<void> greeter_released;
   Result<Handle> greet = client->Register(
-      belay::client::Sync([greeted](const Request& request) mutable -> Result<std::string> {
-        return "hello " + request.payload + ", caller number " + std::to_string(++greeted);
-      }),
-      {.label = "greeter", .name = "demo.greet"});
+      belay::client::Sync([greeter = std::exchange(greeter, nullptr)](const Request& request)
+                              -> Result<std::string> { return greeter->Greet(request.payload); }),
+      {.label = "greeter", .name = "demo.greet", .on_released = [&] {
+         greeter_released.set_value();
+       }});
   if (!greet.ok()) return Fail("register the greeter", greet.status());
   Say("ready: a filter, a watch on demo/, and a callback named demo.greet");
 
@@ -132,8 +148,10 @@ int main(int argc, char** argv) {
     Status status;
     if (command == "scan") {
       status = Scan(*client, filter->id());
+    } else if (command == "release-in-flight" && watched.expired()) {
+      Say("the greeter was released before");
     } else if (command == "release-in-flight") {
-      status = ReleaseInFlight(*client);
+      status = ReleaseInFlight(argv[1], *greet, watched, greeter_released.get_future());
     } else if (command == "quit") {
       break;
     } else if (!command.empty()) {
