@@ -1,0 +1,170 @@
+#include "broker/daemon/config.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+#include "broker/daemon/settings.h"
+#include "broker/daemon/version.h"
+
+namespace belay::daemon {
+
+using base::Code;
+using base::Result;
+using base::Status;
+
+namespace {
+
+struct Description {
+  const char* name;
+  const char* help;
+};
+
+constexpr std::array kSettings = {
+    Description{"listen",
+                "Where to listen: unix:/path, or 127.0.0.1:port with --allow-plaintext-loopback; "
+                "repeatable"},
+    Description{"data", "Folder of the store, made if missing; none: no store"},
+    Description{"log-level", "trace, debug, info, warning, error, off (default info)"},
+    Description{"socket-mode", "Permissions of unix sockets, octal (default 0660)"},
+    Description{"drain-timeout",
+                "How long calls in flight may take to end at shutdown: 500ms, 10s (default 10s)"},
+    Description{"max-frame-bytes", "Bytes of one frame or message of a client"},
+    Description{"max-payload-bytes", "Bytes of one call's payload or reply"},
+    Description{"max-calls-in-flight", "Unanswered calls of one session, as caller and as host"},
+    Description{"max-handles", "Callbacks and handles of one session"},
+};
+constexpr const char* kPlaintext = "allow-plaintext-loopback";
+
+Status Bad(const Setting& setting, const std::string& name, const std::string& allowed) {
+  return Status(Code::kInvalidArgument, name + " is \"" +
+                                            (setting.values.empty() ? "" : setting.values.back()) +
+                                            "\" (from " + setting.origin + "): " + allowed);
+}
+
+bool ParseNumber(const std::string& text, int base, std::uint64_t* number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number, base);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// "500ms", "10s", "10": milliseconds.
+bool ParseDuration(std::string text, std::int64_t* duration_ms) {
+  std::int64_t unit_ms = 1'000;
+  if (text.ends_with("ms")) {
+    unit_ms = 1;
+    text.resize(text.size() - 2);
+  } else if (text.ends_with("s")) {
+    text.resize(text.size() - 1);
+  }
+  std::uint64_t number = 0;
+  if (!ParseNumber(text, 10, &number) || number > 86'400'000) return false;
+  *duration_ms = static_cast<std::int64_t>(number) * unit_ms;
+  return true;
+}
+
+Status ReadBound(const Settings& settings, const std::string& name, std::uint32_t* bound) {
+  const Setting* const setting = settings.Find(name);
+  if (setting == nullptr) return {};
+  constexpr std::uint64_t kMax = std::numeric_limits<std::int32_t>::max();
+  std::uint64_t number = 0;
+  if (!ParseNumber(setting->values.back(), 10, &number) || number < 1 || number > kMax)
+    return Bad(*setting, name, "must be a number from 1 to " + std::to_string(kMax));
+  *bound = static_cast<std::uint32_t>(number);
+  return {};
+}
+
+Status Check(const Settings& settings, Config* config) {
+  if (const auto* const setting = settings.Find(kPlaintext)) {
+    const std::string& value = setting->values.back();
+    if (value != "true" && value != "false" && value != "1" && value != "0")
+      return Bad(*setting, kPlaintext, "must be true or false");
+    config->allow_plaintext_loopback = value == "true" || value == "1";
+  }
+  const auto* const listen = settings.Find("listen");
+  if (listen == nullptr) {
+    return Status(Code::kInvalidArgument,
+                  "nowhere to listen: give --listen unix:/path/of/socket (or BELAYD_LISTEN, or "
+                  "\"listen\" in the configuration file)");
+  }
+  for (const std::string& text : listen->values) {
+    auto address = ParseListenAddress(text, config->allow_plaintext_loopback);
+    if (!address.ok()) return address.status();
+    config->listen.push_back(std::move(*address));
+  }
+  if (const auto* const setting = settings.Find("data")) config->data = setting->values.back();
+  if (const auto* const setting = settings.Find("log-level")) {
+    constexpr std::array kLevels = {"trace", "debug", "info", "warning", "error", "off"};
+    config->log_level = setting->values.back();
+    if (std::find(kLevels.begin(), kLevels.end(), config->log_level) == kLevels.end())
+      return Bad(*setting, "log-level", "must be trace, debug, info, warning, error or off");
+  }
+  if (const auto* const setting = settings.Find("socket-mode")) {
+    std::uint64_t mode = 0;
+    if (!ParseNumber(setting->values.back(), 8, &mode) || mode > 0777)
+      return Bad(*setting, "socket-mode", "must be an octal number up to 0777");
+    config->socket_mode = static_cast<std::uint32_t>(mode);
+  }
+  if (const auto* const setting = settings.Find("drain-timeout")) {
+    if (!ParseDuration(setting->values.back(), &config->drain_timeout_ms))
+      return Bad(*setting, "drain-timeout", "must be a time such as 500ms or 10s, a day at most");
+  }
+  Limits& limits = config->limits;
+  for (const auto& [name, bound] : {std::pair{"max-frame-bytes", &limits.max_frame_bytes},
+                                    std::pair{"max-payload-bytes", &limits.max_payload_bytes},
+                                    std::pair{"max-calls-in-flight", &limits.max_calls_in_flight},
+                                    std::pair{"max-handles", &limits.max_handles}}) {
+    if (auto status = ReadBound(settings, name, bound); !status.ok()) return status;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ParsedConfig> ParseConfig(int argc, const char* const* argv) {
+  CLI::App app{"belayd: the Belay broker", "belayd"};
+  std::map<std::string, std::vector<std::string>> given;
+  std::vector<std::string> names = {kPlaintext};
+  for (const Description& setting : kSettings) {
+    names.emplace_back(setting.name);
+    app.add_option(std::string("--") + setting.name, given[setting.name],
+                   std::string(setting.help) + " [" + EnvironmentName(setting.name) + "]")
+        ->allow_extra_args(false);
+  }
+  bool plaintext = false;
+  app.add_flag(std::string("--") + kPlaintext, plaintext,
+               "Allow loopback TCP, which is not encrypted and open to every local user");
+  std::string file;
+  app.add_option("--config", file, "TOML file with these settings")->envname("BELAYD_CONFIG");
+  ParsedConfig parsed;
+  app.add_option("--ready-fd", parsed.config.ready_fd,
+                 "Write the ready line to this file descriptor instead of stdout, and close it");
+  app.set_version_flag("--version", "belayd " + std::string(kVersion));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    parsed.print_and_exit = app.help();
+    return parsed;
+  } catch (const CLI::CallForVersion&) {
+    parsed.print_and_exit = app.version() + "\n";
+    return parsed;
+  } catch (const CLI::ParseError& error) {
+    return Status(Code::kInvalidArgument, std::string(error.what()) + " (see belayd --help)");
+  }
+
+  Settings settings(std::move(names));
+  for (auto& [name, values] : given) {
+    if (!values.empty()) settings.Set(name, std::move(values), "--" + name);
+  }
+  if (plaintext) settings.Set(kPlaintext, {"true"}, std::string("--") + kPlaintext);
+  settings.ReadEnvironment();
+  if (!file.empty()) {
+    if (auto status = settings.ReadFile(file); !status.ok()) return status;
+  }
+  if (auto status = Check(settings, &parsed.config); !status.ok()) return status;
+  return parsed;
+}
+
+}  // namespace belay::daemon

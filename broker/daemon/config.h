@@ -1,0 +1,39 @@
+// What belayd is told: by flags, else by the environment, else by a TOML file, else by defaults.
+//
+// Every setting but --config, --ready-fd and --version has all three forms: `--socket-mode 0600`,
+// `BELAYD_SOCKET_MODE=0600`, `socket-mode = "0600"`. A list is a repeated flag, a comma-separated
+// variable, a TOML array.
+//
+// Thread safety: reads the environment; call before there are other threads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "broker/base/status.h"
+#include "broker/daemon/limits.h"
+#include "broker/daemon/listen_address.h"
+
+namespace belay::daemon {
+
+struct Config {
+  std::vector<ListenAddress> listen;
+  std::string data;  // folder of the store; empty: none
+  std::string log_level = "info";
+  std::uint32_t socket_mode = 0660;
+  std::int64_t drain_timeout_ms = 10'000;
+  bool allow_plaintext_loopback = false;
+  int ready_fd = -1;
+  Limits limits;
+};
+
+struct ParsedConfig {
+  Config config;
+  std::string print_and_exit;  // what --help or --version asked for; else empty
+};
+
+// INVALID_ARGUMENT names the setting, where it came from, and what is allowed.
+base::Result<ParsedConfig> ParseConfig(int argc, const char* const* argv);
+
+}  // namespace belay::daemon

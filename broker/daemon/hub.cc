@@ -1,0 +1,82 @@
+#include "broker/daemon/hub.h"
+
+#include <utility>
+
+#include "broker/daemon/session.h"
+
+namespace belay::daemon {
+
+Hub::Hub(HubOptions options)
+    : store_workers(options.store_threads),
+      filter_workers(options.filter_threads),
+      options_(std::move(options)) {}
+
+Hub::~Hub() = default;
+
+void Hub::Log(registry::LogLevel level, std::string_view text) const {
+  if (options_.log) options_.log(level, text);
+}
+
+HostCall Hub::InvokeAsync(registry::Handle handle, registry::Request request,
+                          registry::AsyncCall::Done done) {
+  stats.calls.fetch_add(1, std::memory_order_relaxed);
+  started_ = {};
+  broker().InvokeAsync(handle, std::move(request), std::move(done));
+  return std::exchange(started_, {});
+}
+
+void Hub::Cancel(HostCall call) {
+  if (const auto found = sessions_.find(call.session_id); found != sessions_.end())
+    found->second->CancelRunning(call.call_id);
+}
+
+std::int64_t Hub::DeadlineFor(std::uint32_t timeout_ms) const {
+  const std::uint32_t wanted_ms = timeout_ms != 0 ? timeout_ms : limits().default_call_timeout_ms;
+  return clock().MonotonicNs() + std::int64_t{wanted_ms} * 1'000'000;
+}
+
+void Hub::Add(std::shared_ptr<Session> session) {
+  const std::uint64_t id = session->id();
+  sessions_.emplace(id, std::move(session));
+  session_count_.store(sessions_.size(), std::memory_order_relaxed);
+}
+
+void Hub::Remove(std::uint64_t session_id) {
+  sessions_.erase(session_id);
+  session_count_.store(sessions_.size(), std::memory_order_relaxed);
+  CheckDrained();
+}
+
+std::vector<SessionView> Hub::ViewSessions() const {
+  std::vector<SessionView> views;
+  views.reserve(sessions_.size());
+  for (const auto& [id, session] : sessions_) views.push_back(session->View());
+  return views;
+}
+
+void Hub::Drain(std::function<void()> done) {
+  draining_ = true;
+  drained_ = std::move(done);
+  // A session may end, and leave the table, while it is told.
+  std::vector<std::shared_ptr<Session>> sessions;
+  for (const auto& [id, session] : sessions_) sessions.push_back(session);
+  for (const auto& session : sessions) session->Drain();
+  CheckDrained();
+}
+
+void Hub::EndSessions() {
+  std::vector<std::shared_ptr<Session>> sessions;
+  for (const auto& [id, session] : sessions_) sessions.push_back(session);
+  for (const auto& session : sessions) session->Close(ShuttingDown());
+}
+
+void Hub::CheckDrained() {
+  if (draining_ && sessions_.empty() && drained_) std::exchange(drained_, nullptr)();
+}
+
+void Hub::StopWorkers() {
+  store_workers.join();
+  filter_workers.join();
+}
+
+}  // namespace belay::daemon

@@ -1,0 +1,131 @@
+// Hub: what all sessions of one daemon share, and how a call finds its way from caller to host.
+//
+// Invariants
+//   - Sessions, deadlines and everything reached through them are touched by the loop's thread alone;
+//     other threads come through the inbox.
+//   - Nothing that may block runs on the loop's thread: store requests run on `store_workers`, scans
+//     with a filter, which wait for a host, on `filter_workers`, so that a slow filter delays neither
+//     calls nor other store requests.
+//
+// Thread safety: as said beside each member; inbox and stats from any thread.
+#pragma once
+
+#include <asio/thread_pool.hpp>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/base/clock.h"
+#include "broker/daemon/deadlines.h"
+#include "broker/daemon/inbox.h"
+#include "broker/daemon/limits.h"
+#include "broker/engine/broker.h"
+
+namespace belay::daemon {
+
+class Session;
+
+// Counters; relaxed, as they order nothing.
+struct Stats {
+  std::atomic<std::uint64_t> calls{0};               // taken from callers or begun in hosts
+  std::atomic<std::uint64_t> late_results{0};        // of calls that nobody waited for any more
+  std::atomic<std::uint64_t> ignored_operations{0};  // of kinds that this version does not know
+  std::atomic<std::uint64_t> broken_sessions{0};     // ended because the client broke the protocol
+};
+
+// What admin views tell of a session.
+struct SessionView {
+  std::uint64_t session_id = 0;
+  std::string client_name;
+  std::string instance;
+  std::string state;
+  std::string peer;
+  std::uint64_t callbacks = 0;
+  std::uint64_t handles = 0;
+  std::uint64_t calls_waiting = 0;
+  std::uint64_t calls_running = 0;
+  std::int64_t age_ns = 0;
+};
+
+// A call as its host knows it; empty if it runs in this process.
+struct HostCall {
+  std::uint64_t session_id = 0;
+  std::uint64_t call_id = 0;
+};
+
+using LogFunction = registry::LogFunction;
+
+struct HubOptions {
+  std::shared_ptr<engine::Broker> broker;
+  Limits limits;
+  LogFunction log;
+  const base::Clock* clock = &base::Clock::System();
+  std::uint64_t epoch = 0;
+  unsigned store_threads = 16;  // commits that one group commit can take together
+  unsigned filter_threads = 8;
+};
+
+class Hub {
+ public:
+  explicit Hub(HubOptions options);
+  // REQUIRES: no session is left, StopWorkers() was called.
+  ~Hub();
+
+  engine::Broker& broker() { return *options_.broker; }
+  const std::shared_ptr<engine::Broker>& shared_broker() const { return options_.broker; }
+  const Limits& limits() const { return options_.limits; }
+  const base::Clock& clock() const { return *options_.clock; }
+  std::uint64_t epoch() const { return options_.epoch; }
+  void Log(registry::LogLevel level, std::string_view text) const;
+
+  // Starts a call. Whatever runs elsewhere has been handed to its host, or refused, on return: tells
+  // which of the host's calls it became. `done` runs exactly once, on any thread. Loop's thread only.
+  HostCall InvokeAsync(registry::Handle handle, registry::Request request,
+                       registry::AsyncCall::Done done);
+  // To be called by the host that takes a call, on the loop's thread.
+  void NoteStarted(HostCall call) { started_ = call; }
+  // Asks the host to give up; it still owes a result. Loop's thread only.
+  void Cancel(HostCall call);
+  // Absolute, from a wire timeout; 0 stands for the default.
+  std::int64_t DeadlineFor(std::uint32_t timeout_ms) const;
+
+  // Loop's thread only.
+  std::uint64_t NextSessionId() { return ++last_session_id_; }
+  void Add(std::shared_ptr<Session> session);
+  void Remove(std::uint64_t session_id);
+  std::vector<SessionView> ViewSessions() const;
+  // Tells all clients that the broker ends, refuses new work, and ends each session once its calls are
+  // answered. `done` runs when no session is left.
+  void Drain(std::function<void()> done);
+  // Ends the sessions that are left, whatever they still do.
+  void EndSessions();
+  bool draining() const { return draining_; }
+
+  // From any thread.
+  std::uint64_t session_count() const { return session_count_.load(std::memory_order_relaxed); }
+  // Waits for what runs in the pools; nothing starts there any more.
+  void StopWorkers();
+
+  Inbox inbox;
+  Deadlines deadlines;
+  Stats stats;
+  asio::thread_pool store_workers;
+  asio::thread_pool filter_workers;
+
+ private:
+  void CheckDrained();
+
+  const HubOptions options_;
+  HostCall started_;
+  std::uint64_t last_session_id_ = 0;
+  std::unordered_map<std::uint64_t, std::shared_ptr<Session>> sessions_;
+  std::atomic<std::uint64_t> session_count_{0};
+  bool draining_ = false;
+  std::function<void()> drained_;
+};
+
+}  // namespace belay::daemon

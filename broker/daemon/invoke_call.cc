@@ -1,0 +1,116 @@
+#include "broker/daemon/invoke_call.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "broker/daemon/session.h"
+#include "broker/daemon/status_wire.h"
+
+namespace belay::daemon {
+
+using base::Code;
+using base::Status;
+using registry::Certainty;
+
+void InvokeCall::Request(BrokerService& service, Loop& loop, Hub& hub) {
+  const auto call = std::make_shared<InvokeCall>(service, loop, hub);
+  call->self_begun_ = call;
+  call->self_gone_ = call;
+  call->context_.AsyncNotifyWhenDone(call->gone_.tag());
+  service.RequestInvoke(&call->context_, &call->request_, &call->responder_, &loop.queue(),
+                        &loop.queue(), call->begun_.tag());
+}
+
+void InvokeCall::OnBegun(bool ok) {
+  const auto self = std::move(self_begun_);
+  if (!ok) {  // the server is shut down: gone_ will not come either
+    self_gone_.reset();
+    return;
+  }
+  if (!hub_.draining()) Request(service_, loop_, hub_);
+  Start();
+}
+
+void InvokeCall::Start() {
+  const Limits& limits = hub_.limits();
+  const auto refuse = [this](Status status) {
+    Answer({std::move(status), Certainty::kNotSent, {}});
+  };
+  if (hub_.draining()) return refuse(ShuttingDown());
+  if (request_.payload().size() > limits.max_payload_bytes) {
+    return refuse(Status(Code::kResourceExhausted,
+                         "the payload has " + std::to_string(request_.payload().size()) +
+                             " bytes, max_payload_bytes is " +
+                             std::to_string(limits.max_payload_bytes),
+                         "PAYLOAD_TOO_LARGE"));
+  }
+  if (!request_.trace_id().empty() && request_.trace_id().size() != 16) {
+    return refuse(Status(Code::kInvalidArgument, "trace_id has " +
+                                                     std::to_string(request_.trace_id().size()) +
+                                                     " bytes, must have 16 or none"));
+  }
+  const auto handle = hub_.broker().Resolve(request_.name());
+  if (!handle.ok()) return refuse(handle.status());
+
+  registry::Request request;
+  request.payload = std::move(*request_.mutable_payload());
+  request.trace_id = std::move(*request_.mutable_trace_id());
+  request.deadline_ns = DeadlineNs();
+  request.caller = "unary";
+  hub_.deadlines.Set(*this, request.deadline_ns);
+  const HostCall host_call = hub_.InvokeAsync(
+      *handle, std::move(request), [self = shared_from_this()](registry::Outcome outcome) {
+        Inbox& inbox = self->hub_.inbox;
+        if (inbox.OnOwnThread()) return self->OnOutcome(std::move(outcome));
+        inbox.Post([self, outcome = std::move(outcome)]() mutable {
+          self->OnOutcome(std::move(outcome));
+        });
+      });
+  host_call_ = host_call;
+}
+
+std::int64_t InvokeCall::DeadlineNs() const {
+  const auto deadline = context_.deadline();
+  const std::int64_t wanted_ns = hub_.DeadlineFor(request_.timeout_ms());
+  if (deadline == std::chrono::system_clock::time_point::max()) return wanted_ns;
+  const auto left = deadline - std::chrono::system_clock::now();
+  const std::int64_t grpc_ns = hub_.clock().MonotonicNs() +
+                               std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
+  return request_.timeout_ms() == 0 ? grpc_ns : std::min(wanted_ns, grpc_ns);
+}
+
+void InvokeCall::OnOutcome(registry::Outcome outcome) {
+  if (is_answered_) hub_.stats.late_results.fetch_add(1, std::memory_order_relaxed);
+  Answer(std::move(outcome));
+}
+
+void InvokeCall::OnDeadline() {
+  Answer({Status(Code::kDeadlineExceeded, "the callback did not answer before the deadline"),
+          Certainty::kSentUnknown,
+          {}});
+}
+
+void InvokeCall::OnGone(bool) {
+  const auto self = std::move(self_gone_);
+  if (is_answered_) return;
+  hub_.Cancel(host_call_);
+  Answer({Status(Code::kCancelled, "the caller is gone"), Certainty::kSentUnknown, {}});
+}
+
+void InvokeCall::Answer(registry::Outcome outcome) {
+  if (std::exchange(is_answered_, true)) return;
+  Withdraw();
+  self_answered_ = shared_from_this();
+  if (outcome.status.ok()) {
+    response_.set_payload(std::move(outcome.reply));
+  } else {
+    ToWire(outcome.status, outcome.certainty, response_.mutable_status());
+  }
+  responder_.Finish(response_, grpc::Status::OK, answered_.tag());
+}
+
+void InvokeCall::OnAnswered(bool) { self_answered_.reset(); }
+
+}  // namespace belay::daemon

@@ -1,0 +1,177 @@
+#include "broker/daemon/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <future>
+#include <random>
+#include <utility>
+
+#include "broker/daemon/admin_service.h"
+#include "broker/daemon/broker_service.h"
+#include "broker/daemon/hub.h"
+#include "broker/daemon/invoke_call.h"
+#include "broker/daemon/listener.h"
+#include "broker/daemon/loop.h"
+#include "broker/daemon/session_stream.h"
+#include "broker/daemon/storage_service.h"
+
+namespace belay::daemon {
+
+using base::Code;
+using base::Result;
+using base::Status;
+using registry::LogLevel;
+
+namespace {
+
+// Threads of gRPC's own, for the synchronous services. A request beyond them is refused by gRPC.
+constexpr int kMaxSyncThreads = 64;
+// gRPC's receive limit is above the session's, so that the session can say which bound was broken.
+constexpr int kReceiveSlackBytes = 1 << 20;
+// What is left after the drain timeout: streams flush their last words, the registry its releases.
+constexpr auto kStreamsEnd = std::chrono::seconds(2);
+constexpr std::int64_t kCloseTimeoutNs = 5'000'000'000;
+
+using ConnectionParameters =
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters;
+
+}  // namespace
+
+class Services {
+ public:
+  explicit Services(Hub& hub) : storage(hub), admin(hub) {}
+  BrokerService broker;
+  StorageService storage;
+  AdminService admin;
+};
+
+Server::Server(const Config& config, registry::LogFunction log)
+    : config_(config), log_(std::move(log)) {}
+
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::Start(asio::io_context& io, const Config& config,
+                                              registry::LogFunction log) {
+  std::unique_ptr<Server> server(new Server(config, std::move(log)));
+  if (auto status = server->OpenListeners(io); !status.ok()) return status;
+  if (auto status = server->OpenBroker(); !status.ok()) return status;
+  if (auto status = server->StartServing(); !status.ok()) return status;
+  return server;
+}
+
+Status Server::OpenListeners(asio::io_context& io) {
+  for (const ListenAddress& address : config_.listen) {
+    auto listener = Listener::Open(io, address, config_.socket_mode, log_);
+    if (!listener.ok()) return listener.status();
+    listeners_.push_back(std::move(*listener));
+  }
+  return {};
+}
+
+Status Server::OpenBroker() {
+  engine::BrokerOptions options;
+  options.name = "belayd";
+  options.store_path = config_.data;
+  options.log = log_;
+  auto broker = engine::Broker::Open(options);
+  if (!broker.ok()) {
+    return Status(broker.code(),
+                  "cannot open the store in " + config_.data + ": " + broker.status().message(),
+                  broker.status().reason());
+  }
+  HubOptions hub_options;
+  if (const auto store = (*broker)->store(); store.ok()) {
+    hub_options.epoch = (*store)->BootEpoch();
+  } else {
+    std::random_device random;
+    hub_options.epoch = std::uint64_t{random()} << 31U | random();
+  }
+  hub_options.broker = std::move(*broker);
+  hub_options.limits = config_.limits;
+  hub_options.log = log_;
+  hub_ = std::make_unique<Hub>(std::move(hub_options));
+  return {};
+}
+
+Status Server::StartServing() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  services_ = std::make_unique<Services>(*hub_);
+  grpc::ServerBuilder builder;
+  builder.RegisterService(&services_->broker);
+  builder.RegisterService(&services_->storage);
+  builder.RegisterService(&services_->admin);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(config_.limits.max_frame_bytes) +
+                                   kReceiveSlackBytes);
+  builder.SetMaxSendMessageSize(-1);
+  grpc::ResourceQuota quota("belayd");
+  quota.SetMaxThreads(kMaxSyncThreads);
+  builder.SetResourceQuota(quota);
+  acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      grpc::InsecureServerCredentials());
+  loop_ = std::make_unique<Loop>(*hub_, builder.AddCompletionQueue());
+  grpc_ = builder.BuildAndStart();
+  if (!grpc_) return Status(Code::kInternal, "gRPC did not start");
+
+  SessionStream::Request(services_->broker, *loop_, *hub_);
+  InvokeCall::Request(services_->broker, *loop_, *hub_);
+  loop_thread_ = std::thread([this] { loop_->Run(); });
+  for (const auto& listener : listeners_) {
+    listener->Start([this](base::UniqueFd connection, int listener_fd) {
+      ConnectionParameters parameters;
+      parameters.listener_fd = listener_fd;
+      parameters.fd = connection.Release();
+      acceptor_->HandleNewConnection(&parameters);
+    });
+  }
+  return {};
+}
+
+std::vector<std::string> Server::Addresses() const {
+  std::vector<std::string> addresses;
+  for (const auto& listener : listeners_) addresses.push_back(ToString(listener->address()));
+  return addresses;
+}
+
+void Server::DrainSessions() {
+  const auto drained = std::make_shared<std::promise<void>>();
+  auto is_drained = drained->get_future();
+  hub_->inbox.Post([this, drained] { hub_->Drain([drained] { drained->set_value(); }); });
+  const auto timeout = std::chrono::milliseconds(config_.drain_timeout_ms);
+  if (is_drained.wait_for(timeout) == std::future_status::ready) return;
+  Log(LogLevel::kWarning, "calls were still in flight after the drain timeout of " +
+                              std::to_string(config_.drain_timeout_ms) +
+                              " ms; their callers get HOST_LOST or UNAVAILABLE");
+  hub_->inbox.Post([this] { hub_->EndSessions(); });
+  is_drained.wait_for(kStreamsEnd);
+}
+
+void Server::Stop() {
+  for (const auto& listener : listeners_) listener->Stop();
+  if (auto* const health = grpc_->GetHealthCheckService()) health->SetServingStatus(false);
+  DrainSessions();
+  grpc_->Shutdown(std::chrono::system_clock::now() + kStreamsEnd);
+  hub_->StopWorkers();
+  loop_->Shutdown();
+  loop_thread_.join();
+  if (auto status = hub_->broker().Close(kCloseTimeoutNs); !status.ok())
+    Log(LogLevel::kError, "the broker did not close in time: " + status.ToString());
+  // Contexts that were released since the loop ended.
+  hub_->inbox.Adopt();
+  hub_->inbox.Drain();
+  grpc_.reset();
+}
+
+void Server::Log(LogLevel level, const std::string& text) const {
+  if (log_) log_(level, text);
+}
+
+}  // namespace belay::daemon

@@ -1,0 +1,250 @@
+// The session's beginning, its end, and the numbering in between.
+#include "broker/daemon/session.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "belay/v1/session.pb.h"
+#include "broker/daemon/status_wire.h"
+#include "broker/daemon/store_queue.h"
+
+namespace belay::daemon {
+
+using base::Code;
+using base::Status;
+
+Status ShuttingDown() {
+  return Status(Code::kUnavailable, "the broker is shutting down", "SHUTTING_DOWN");
+}
+
+Session::Session(Hub& hub, Peer* peer, std::string peer_name)
+    : hub_(hub),
+      id_(hub.NextSessionId()),
+      opened_ns_(hub.clock().MonotonicNs()),
+      peer_(peer),
+      peer_name_(std::move(peer_name)),
+      outbox_(hub.limits().pack_bytes) {}
+
+Session::~Session() = default;
+
+void Session::OnFrame(v1::ClientFrame& frame) {
+  if (ended()) return;
+  if (frame.ack() > outbox_.sent()) {
+    return Break(Status(Code::kInvalidArgument,
+                        "ack " + std::to_string(frame.ack()) +
+                            " is of an operation never sent; the last one was " +
+                            std::to_string(outbox_.sent()),
+                        "BAD_ACK"));
+  }
+  if (frame.operations_size() != 0 && frame.first_sequence() != received_ + 1) {
+    return Break(Status(Code::kInvalidArgument,
+                        "first_sequence is " + std::to_string(frame.first_sequence()) +
+                            ", the next operation is number " + std::to_string(received_ + 1),
+                        "BAD_SEQUENCE"));
+  }
+  for (v1::ClientOperation& operation : *frame.mutable_operations()) {
+    ++received_;
+    Apply(operation);
+    if (ended()) return;
+  }
+  if (hub_.draining()) EndIfIdle();
+}
+
+void Session::Apply(v1::ClientOperation& operation) {
+  using Operation = v1::ClientOperation;
+  if (operation.operation_case() == Operation::kHello) return OnHello(operation.hello());
+  if (state_ == State::kNew) {
+    return Break(Status(Code::kInvalidArgument, "the first operation of a session must be Hello",
+                        "HELLO_EXPECTED"));
+  }
+  switch (operation.operation_case()) {
+    case Operation::kHello: return;  // dealt with above
+    case Operation::kCall: return OnCall(*operation.mutable_call());
+    case Operation::kResult: return OnResult(*operation.mutable_result());
+    case Operation::kCancel: return OnCancel(operation.cancel().call_id());
+    case Operation::kRegister: return OnRegister(operation.register_());
+    case Operation::kRetain:
+      return OnRetain(operation.retain().request_id(), operation.retain().handle());
+    case Operation::kRelease:
+      return OnRelease(operation.release().request_id(), operation.release().handle());
+    case Operation::kUnregister:
+      return OnUnregister(operation.unregister().request_id(), operation.unregister().handle());
+    case Operation::kResolve:
+      return OnResolve(operation.resolve().request_id(), operation.resolve().name());
+    case Operation::kAttachWatch: return OnAttachWatch(operation.attach_watch());
+    case Operation::kDetachWatch:
+      return OnDetachWatch(operation.detach_watch().request_id(),
+                           operation.detach_watch().handle());
+    case Operation::kStore: return OnStore(*operation.mutable_store());
+    case Operation::kPing:
+      outbox_.Add().mutable_pong()->set_nonce(operation.ping().nonce());
+      return peer_->WantsFlush();
+    case Operation::OPERATION_NOT_SET:
+      // Of a newer client, which must be able to do without it.
+      hub_.stats.ignored_operations.fetch_add(1, std::memory_order_relaxed);
+      return;
+  }
+}
+
+void Session::OnHello(const v1::Hello& hello) {
+  if (state_ != State::kNew) {
+    return Break(Status(Code::kInvalidArgument, "Hello came twice", "SECOND_HELLO"));
+  }
+  if (hello.client_name().empty() || hello.client_name().size() > kMaxNameBytes) {
+    return Break(Status(Code::kInvalidArgument,
+                        "client_name has " + std::to_string(hello.client_name().size()) +
+                            " bytes, must have 1 to 255",
+                        "BAD_CLIENT_NAME"));
+  }
+  if (hello.instance().size() > kMaxNameBytes) {
+    return Break(Status(Code::kInvalidArgument,
+                        "instance has " + std::to_string(hello.instance().size()) +
+                            " bytes, at most 255 are allowed",
+                        "BAD_INSTANCE"));
+  }
+  if (hello.protocol_version() < kProtocolVersion) {
+    return Break(Status(Code::kInvalidArgument,
+                        "protocol_version is " + std::to_string(hello.protocol_version()) +
+                            ", the lowest spoken here is 1",
+                        "BAD_PROTOCOL_VERSION"));
+  }
+  if (!hello.resume_token().empty()) {
+    return Break(Status(Code::kStaleEpoch,
+                        "this resume_token is unknown: begin a new session and register again"));
+  }
+  if (hub_.draining()) return Close(ShuttingDown());
+  client_name_ = Printable(hello.client_name());
+  instance_ = Printable(hello.instance());
+  auto owner = hub_.broker().registry().OpenOwner(client_name_);
+  if (!owner.ok()) return Break(owner.status());
+  owner_ = *owner;
+  store_ = std::make_shared<StoreQueue>(*this);
+  state_ = State::kOpen;
+  hub_.Add(shared_from_this());
+
+  v1::Welcome& welcome = *outbox_.Add().mutable_welcome();
+  welcome.set_session_id(id_);
+  welcome.set_protocol_version(kProtocolVersion);
+  welcome.set_epoch(hub_.epoch());
+  v1::Limits& limits = *welcome.mutable_limits();
+  limits.set_max_frame_bytes(hub_.limits().max_frame_bytes);
+  limits.set_max_payload_bytes(hub_.limits().max_payload_bytes);
+  limits.set_max_calls_in_flight(hub_.limits().max_calls_in_flight);
+  limits.set_max_handles(hub_.limits().max_handles);
+  hub_.Log(registry::LogLevel::kInfo, "session " + std::to_string(id_) + " of \"" + client_name_ +
+                                          "\" (" + instance_ + ") opened from " + peer_name_);
+  peer_->WantsFlush();
+}
+
+void Session::Break(const Status& status) {
+  if (ended()) return;
+  hub_.stats.broken_sessions.fetch_add(1, std::memory_order_relaxed);
+  hub_.Log(registry::LogLevel::kWarning, "session " + std::to_string(id_) + " of \"" +
+                                             client_name_ + "\" from " + peer_name_ +
+                                             " is ended: " + Printable(status.ToString()));
+  Close(status);
+}
+
+void Session::Close(const Status& status) {
+  if (ended()) return;
+  Peer* const peer = peer_;
+  End();
+  SayGoodbye(status);
+  peer->Finish(status);
+}
+
+void Session::OnClosed() {
+  if (ended()) return;
+  Peer* const peer = peer_;
+  hub_.Log(registry::LogLevel::kInfo,
+           "session " + std::to_string(id_) + " of \"" + client_name_ + "\" closed by its client");
+  End();
+  peer->Finish({});
+}
+
+void Session::Drain() {
+  if (ended()) return;
+  SayGoodbye(ShuttingDown());
+  peer_->WantsFlush();
+  EndIfIdle();
+}
+
+void Session::SayGoodbye(const Status& status) {
+  if (std::exchange(said_goodbye_, true)) return;
+  ToWire(status, outbox_.Add(status.message().size()).mutable_goodbye()->mutable_status());
+}
+
+void Session::EndIfIdle() {
+  if (ended() || !waiting_.empty() || !running_.empty() || !store_->idle()) return;
+  Close(ShuttingDown());
+}
+
+bool Session::RefuseWhileDraining(std::uint64_t request_id) {
+  if (!hub_.draining()) return false;
+  ReplyStatus(request_id, ShuttingDown());
+  return true;
+}
+
+void Session::End() {
+  // Keeps this object until the function returns: the hub drops its reference on the way.
+  const auto self = shared_from_this();
+  const bool was_open = state_ == State::kOpen;
+  state_ = State::kEnded;
+  peer_ = nullptr;
+  if (!was_open) return;
+
+  store_->Stop();
+  for (const auto& [number, entry] : table_.entries()) {
+    if (entry.is_watch) (void)registry::Registry::Release(entry.handle);
+  }
+  const auto waiting = std::exchange(waiting_, {});
+  for (const auto& [call_id, call] : waiting) hub_.Cancel(call.host_call);
+  for (const auto& [number, entry] : table_.entries()) {
+    if (!entry.is_registrant) continue;
+    hub_.broker().UnbindCallback(entry.handle);
+    (void)registry::Registry::Unregister(entry.handle, Code::kHostLost);
+  }
+  // Releases every handle that the session holds.
+  (void)registry::Registry::CloseOwner(owner_);
+  table_.Clear();
+
+  // Answering may end other sessions, never this one again.
+  const auto running = std::exchange(running_, {});
+  for (const auto& [call_id, call] : running) {
+    call.call->Finish({Status(Code::kHostLost,
+                              "the process of \"" + client_name_ + "\" that ran the call is gone"),
+                       registry::Certainty::kSentUnknown,
+                       {}});
+  }
+  hub_.Remove(id_);
+}
+
+v1::Reply& Session::AddReply(std::uint64_t request_id, std::size_t payload_bytes) {
+  v1::Reply& reply = *outbox_.Add(payload_bytes).mutable_reply();
+  reply.set_request_id(request_id);
+  peer_->WantsFlush();
+  return reply;
+}
+
+void Session::ReplyStatus(std::uint64_t request_id, const Status& status) {
+  v1::Reply& reply = AddReply(request_id, status.message().size());
+  if (!status.ok()) ToWire(status, reply.mutable_status());
+}
+
+SessionView Session::View() const {
+  SessionView view;
+  view.session_id = id_;
+  view.client_name = client_name_;
+  view.instance = instance_;
+  view.state = "connected";
+  view.peer = peer_name_;
+  view.callbacks = hosted_;
+  view.handles = table_.size();
+  view.calls_waiting = waiting_.size();
+  view.calls_running = running_.size();
+  view.age_ns = hub_.clock().MonotonicNs() - opened_ns_;
+  return view;
+}
+
+}  // namespace belay::daemon

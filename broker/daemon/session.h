@@ -1,0 +1,179 @@
+// Session: one client's scope in the broker, as a state machine over operations (W1, W2, W4, W5).
+//
+// It knows frames, not connections: SessionStream feeds it what was read and writes what it leaves in
+// the outbox. On its client's behalf it owns, in the registry, one owner: the callbacks that the client
+// hosts and the handles that it holds.
+//
+// Life. NEW until Hello, OPEN, then ENDED, once, by whichever comes first: the stream closes, the client
+// breaks the protocol, the broker stops. The end, in this order: watches are detached, own calls that wait
+// are dropped, names are freed, hosted callbacks are unregistered as HOST_LOST, handles are released, and
+// the calls that ran here are answered HOST_LOST.
+//
+// Invariants
+//   - Each Call taken from the client is answered by exactly one CallResult, unless the session ends.
+//   - A hosted callback gets Released exactly once, after the result of its last call, unless the
+//     session ends, which stands for it (W5).
+//   - A call whose caller stopped waiting stays in flight until the host answers or is gone; its late
+//     result is counted and dropped (W6).
+//   - A frame that breaks the protocol ends the session with Goodbye naming the rule; nothing of the
+//     operation at fault is done.
+//
+// Thread safety: everything on the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "broker/base/status.h"
+#include "broker/daemon/deadlines.h"
+#include "broker/daemon/hub.h"
+#include "broker/daemon/outbox.h"
+#include "broker/daemon/wire_table.h"
+#include "broker/registry/callback.h"
+
+namespace belay::v1 {
+class AttachWatch;
+class Call;
+class CallResult;
+class ClientFrame;
+class ClientOperation;
+class Hello;
+class Register;
+class Reply;
+class StoreRequest;
+class StoreResponse;
+}  // namespace belay::v1
+
+namespace belay::daemon {
+
+class StoreQueue;
+
+// Why nothing new is taken on while the broker drains.
+base::Status ShuttingDown();
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  // The connection, as the session sees it.
+  class Peer {
+   public:
+    virtual ~Peer() = default;
+    // There is something in the outbox.
+    virtual void WantsFlush() = 0;
+    // The session has ended: write what is in the outbox, then end the stream with `status`.
+    virtual void Finish(const base::Status& status) = 0;
+  };
+
+  Session(Hub& hub, Peer* peer, std::string peer_name);
+  ~Session();
+
+  void OnFrame(v1::ClientFrame& frame);
+  // The frame could not be read as one: `why` says what is wrong with it.
+  void OnMalformed(base::Status why) { Break(std::move(why)); }
+  // The stream is closed.
+  void OnClosed();
+  // Goodbye, and the end as soon as no call is waited for or runs.
+  void Drain();
+  // The broker ends the session. REQUIRES: `status` is not OK.
+  void Close(const base::Status& status);
+
+  // A call of a hosted callback; see HostedCallback.
+  void StartHosted(std::uint64_t wire_handle, std::unique_ptr<registry::AsyncCall> call);
+  // The context of a hosted callback has been released (R5).
+  void OnContextReleased(std::uint64_t wire_handle, bool was_announced);
+  // The caller of one of the calls that run here no longer waits.
+  void CancelRunning(std::uint64_t call_id);
+
+  // For store requests, which are answered from here when a worker is done with them.
+  void ReplyStatus(std::uint64_t request_id, const base::Status& status);
+  v1::Reply& AddReply(std::uint64_t request_id, std::size_t payload_bytes = 0);
+  void SendRows(std::uint64_t request_id, std::string block, Taken taken);
+  void AfterAnswer();
+
+  Hub& hub() { return hub_; }
+  std::uint64_t id() const { return id_; }
+  const std::string& client_name() const { return client_name_; }
+  registry::Handle owner() const { return owner_; }
+  bool ended() const { return state_ == State::kEnded; }
+  Outbox& outbox() { return outbox_; }
+  // Number of the last operation received and applied; `unacked()` of them are not yet told.
+  std::uint64_t received() const { return received_; }
+  std::uint64_t unacked() const { return received_ - acked_; }
+  void NoteAcked() { acked_ = received_; }
+  SessionView View() const;
+
+ private:
+  enum class State { kNew, kOpen, kEnded };
+
+  // A call of this client that waits for its outcome.
+  struct Waiting final : Deadlines::Entry {
+    void OnDeadline() override { session->OnWaitedTooLong(call_id); }
+    Session* session = nullptr;
+    std::uint64_t call_id = 0;
+    HostCall host_call;
+  };
+  // A call that this client's process runs.
+  struct Running final : Deadlines::Entry {
+    void OnDeadline() override { session->CancelRunning(call_id); }
+    Session* session = nullptr;
+    std::uint64_t call_id = 0;
+    std::unique_ptr<registry::AsyncCall> call;
+    bool was_cancelled = false;
+  };
+
+  // session.cc
+  void Apply(v1::ClientOperation& operation);
+  void OnHello(const v1::Hello& hello);
+  void Break(const base::Status& status);
+  void End();
+  void EndIfIdle();  // after Goodbye, once no call and no store request is left
+  void SayGoodbye(const base::Status& status);
+  bool RefuseWhileDraining(std::uint64_t request_id);
+
+  // session_calls.cc
+  void OnCall(v1::Call& call);
+  void OnCancel(std::uint64_t call_id);
+  void OnResult(v1::CallResult& result);
+  void OnOutcome(std::uint64_t call_id, registry::Outcome outcome);
+  void OnWaitedTooLong(std::uint64_t call_id);
+  void StopWaiting(std::uint64_t call_id, const base::Status& status);
+  void SendResult(std::uint64_t call_id, registry::Outcome outcome);
+
+  // session_handles.cc
+  void OnRegister(const v1::Register& request);
+  void OnRetain(std::uint64_t request_id, std::uint64_t wire_handle);
+  void OnRelease(std::uint64_t request_id, std::uint64_t wire_handle);
+  void OnUnregister(std::uint64_t request_id, std::uint64_t wire_handle);
+  void OnResolve(std::uint64_t request_id, const std::string& name);
+  void OnAttachWatch(const v1::AttachWatch& request);
+  void OnDetachWatch(std::uint64_t request_id, std::uint64_t wire_handle);
+  base::Status CheckRoomForHandle() const;
+  void HoldAndReply(std::uint64_t request_id, base::Result<registry::Handle> held, bool is_watch);
+
+  // session_store.cc
+  void OnStore(v1::StoreRequest& request);
+
+  Hub& hub_;
+  const std::uint64_t id_;
+  const std::int64_t opened_ns_;
+  Peer* peer_;  // null once ended
+  const std::string peer_name_;
+  std::string client_name_;
+  std::string instance_;
+  State state_ = State::kNew;
+  bool said_goodbye_ = false;
+  registry::Handle owner_ = 0;
+  WireTable table_;
+  std::uint32_t hosted_ = 0;  // callbacks whose contexts are not yet released
+  Outbox outbox_;
+  std::uint64_t received_ = 0;
+  std::uint64_t acked_ = 0;
+  std::unordered_map<std::uint64_t, Waiting> waiting_;
+  std::unordered_map<std::uint64_t, Running> running_;
+  std::uint64_t last_host_call_ = 0;
+  std::shared_ptr<StoreQueue> store_;
+};
+
+}  // namespace belay::daemon

@@ -1,0 +1,215 @@
+// Calls: those that this client makes, and those that it runs.
+#include <algorithm>
+#include <utility>
+
+#include "belay/v1/session.pb.h"
+#include "broker/daemon/session.h"
+#include "broker/daemon/status_wire.h"
+
+namespace belay::daemon {
+
+using base::Code;
+using base::Status;
+using registry::Certainty;
+
+namespace {
+
+Status PayloadTooLarge(std::string_view what, std::size_t bytes, std::uint32_t max_bytes) {
+  return Status(Code::kResourceExhausted,
+                "the " + std::string(what) + " has " + std::to_string(bytes) +
+                    " bytes, max_payload_bytes is " + std::to_string(max_bytes),
+                "PAYLOAD_TOO_LARGE");
+}
+
+}  // namespace
+
+// --- As a caller ---
+
+void Session::OnCall(v1::Call& call) {
+  const std::uint64_t call_id = call.call_id();
+  if (waiting_.contains(call_id)) {
+    return Break(
+        Status(Code::kInvalidArgument,
+               "call_id " + std::to_string(call_id) + " is in use by a call not yet answered",
+               "CALL_ID_IN_USE"));
+  }
+  const auto refuse = [&](Status status) {
+    SendResult(call_id, {std::move(status), Certainty::kNotSent, {}});
+  };
+  const Limits& limits = hub_.limits();
+  if (hub_.draining()) return refuse(ShuttingDown());
+  if (waiting_.size() >= limits.max_calls_in_flight) {
+    return refuse(Status(Code::kResourceExhausted,
+                         std::to_string(waiting_.size()) +
+                             " calls are in flight, max_calls_in_flight is " +
+                             std::to_string(limits.max_calls_in_flight),
+                         "TOO_MANY_CALLS"));
+  }
+  if (call.payload().size() > limits.max_payload_bytes)
+    return refuse(PayloadTooLarge("payload", call.payload().size(), limits.max_payload_bytes));
+  if (!call.trace_id().empty() && call.trace_id().size() != 16) {
+    return refuse(Status(
+        Code::kInvalidArgument,
+        "trace_id has " + std::to_string(call.trace_id().size()) + " bytes, must have 16 or none"));
+  }
+  const auto entry = table_.FindCallback(call.handle());
+  if (!entry.ok()) return refuse(entry.status());
+
+  registry::Request request;
+  request.payload = std::move(*call.mutable_payload());
+  request.trace_id = std::move(*call.mutable_trace_id());
+  request.deadline_ns = hub_.DeadlineFor(call.timeout_ms());
+  request.caller = client_name_;
+  Waiting& waiting = waiting_[call_id];
+  waiting.session = this;
+  waiting.call_id = call_id;
+  hub_.deadlines.Set(waiting, request.deadline_ns);
+  const HostCall host_call =
+      hub_.InvokeAsync((*entry)->handle, std::move(request),
+                       [self = shared_from_this(), call_id](registry::Outcome outcome) {
+                         Inbox& inbox = self->hub_.inbox;
+                         if (inbox.OnOwnThread())
+                           return self->OnOutcome(call_id, std::move(outcome));
+                         inbox.Post([self, call_id, outcome = std::move(outcome)]() mutable {
+                           self->OnOutcome(call_id, std::move(outcome));
+                         });
+                       });
+  // Refused calls have been answered by now, and are no longer there.
+  if (const auto found = waiting_.find(call_id); found != waiting_.end())
+    found->second.host_call = host_call;
+}
+
+void Session::OnOutcome(std::uint64_t call_id, registry::Outcome outcome) {
+  const auto found = waiting_.find(call_id);
+  if (found == waiting_.end()) {
+    hub_.stats.late_results.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  waiting_.erase(found);
+  SendResult(call_id, std::move(outcome));
+  if (hub_.draining()) EndIfIdle();
+}
+
+void Session::OnCancel(std::uint64_t call_id) {
+  const auto found = waiting_.find(call_id);
+  if (found == waiting_.end()) return;  // crossed its result on the way
+  hub_.Cancel(found->second.host_call);
+  StopWaiting(call_id, Status(Code::kCancelled, "the caller cancelled the call"));
+}
+
+void Session::OnWaitedTooLong(std::uint64_t call_id) {
+  StopWaiting(call_id,
+              Status(Code::kDeadlineExceeded, "the callback did not answer before the deadline"));
+}
+
+void Session::StopWaiting(std::uint64_t call_id, const Status& status) {
+  waiting_.erase(call_id);
+  SendResult(call_id, {status, Certainty::kSentUnknown, {}});
+  if (hub_.draining()) EndIfIdle();
+}
+
+void Session::SendResult(std::uint64_t call_id, registry::Outcome outcome) {
+  v1::CallResult& result =
+      *outbox_.Add(outcome.reply.size() + outcome.status.message().size()).mutable_result();
+  result.set_call_id(call_id);
+  if (outcome.status.ok()) {
+    result.set_payload(std::move(outcome.reply));
+  } else {
+    ToWire(outcome.status, outcome.certainty, result.mutable_status());
+  }
+  peer_->WantsFlush();
+}
+
+// --- As a host ---
+
+void Session::StartHosted(std::uint64_t wire_handle, std::unique_ptr<registry::AsyncCall> call) {
+  const Limits& limits = hub_.limits();
+  if (ended()) {
+    call->Finish({Status(Code::kHostLost,
+                         "the process of \"" + client_name_ + "\" that hosts the callback is gone"),
+                  Certainty::kNotSent,
+                  {}});
+    return;
+  }
+  if (running_.size() >= limits.max_calls_in_flight) {
+    call->Finish({Status(Code::kResourceExhausted,
+                         "\"" + client_name_ + "\" has " + std::to_string(running_.size()) +
+                             " calls to answer, max_calls_in_flight is " +
+                             std::to_string(limits.max_calls_in_flight),
+                         "HOST_BUSY"),
+                  Certainty::kNotSent,
+                  {}});
+    return;
+  }
+  if (outbox_.queued_bytes() >= limits.max_queued_bytes) {
+    call->Finish({Status(Code::kResourceExhausted,
+                         std::to_string(outbox_.queued_bytes()) + " bytes wait for \"" +
+                             client_name_ + "\" to read them, max_queued_bytes is " +
+                             std::to_string(limits.max_queued_bytes),
+                         "HOST_BUSY"),
+                  Certainty::kNotSent,
+                  {}});
+    return;
+  }
+  registry::Request& request = call->request;
+  const std::uint64_t call_id = ++last_host_call_;
+  v1::Call& wire = *outbox_.Add(request.payload.size() + request.caller.size()).mutable_call();
+  wire.set_call_id(call_id);
+  wire.set_handle(wire_handle);
+  wire.set_payload(std::move(request.payload));
+  if (!request.trace_id.empty()) wire.set_trace_id(std::move(request.trace_id));
+  wire.set_caller(std::move(request.caller));
+  Running& running = running_[call_id];
+  running.session = this;
+  running.call_id = call_id;
+  if (request.deadline_ns != 0) {
+    // Rounded up: 0 would mean that there is none.
+    const std::int64_t left_ms =
+        (request.deadline_ns - hub_.clock().MonotonicNs() + 999'999) / 1'000'000;
+    wire.set_timeout_ms(
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(left_ms, 1, UINT32_MAX)));
+    hub_.deadlines.Set(running, request.deadline_ns);
+  }
+  running.call = std::move(call);
+  hub_.NoteStarted({id_, call_id});
+  peer_->WantsFlush();
+}
+
+void Session::OnResult(v1::CallResult& result) {
+  const auto found = running_.find(result.call_id());
+  if (found == running_.end()) {
+    hub_.stats.late_results.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  const std::unique_ptr<registry::AsyncCall> call = std::move(found->second.call);
+  running_.erase(found);
+  registry::Outcome outcome{{}, Certainty::kStarted, {}};
+  if (result.has_status() && result.status().code() != 0) {
+    outcome.status = FromHost(result.status());
+  } else if (result.payload().size() > hub_.limits().max_payload_bytes) {
+    outcome.status =
+        PayloadTooLarge("reply", result.payload().size(), hub_.limits().max_payload_bytes);
+  } else {
+    outcome.reply = std::move(*result.mutable_payload());
+  }
+  call->Finish(std::move(outcome));
+}
+
+void Session::CancelRunning(std::uint64_t call_id) {
+  const auto found = running_.find(call_id);
+  if (ended() || found == running_.end()) return;
+  Running& running = found->second;
+  if (std::exchange(running.was_cancelled, true)) return;
+  running.Withdraw();
+  outbox_.Add().mutable_cancel()->set_call_id(call_id);
+  peer_->WantsFlush();
+}
+
+void Session::OnContextReleased(std::uint64_t wire_handle, bool was_announced) {
+  --hosted_;
+  if (ended() || !was_announced) return;
+  outbox_.Add().mutable_released()->set_handle(wire_handle);
+  peer_->WantsFlush();
+}
+
+}  // namespace belay::daemon

@@ -1,0 +1,130 @@
+// Handles: what the client registers, finds, keeps and lets go, and its watches.
+#include <algorithm>
+#include <utility>
+
+#include "belay/v1/session.pb.h"
+#include "broker/daemon/hosted_callback.h"
+#include "broker/daemon/session.h"
+
+namespace belay::daemon {
+
+using base::Code;
+using base::Result;
+using base::Status;
+using registry::Handle;
+using registry::Registry;
+
+namespace {
+
+Status CheckText(std::string_view what, const std::string& text) {
+  if (text.size() <= kMaxNameBytes) return {};
+  return Status(Code::kInvalidArgument, std::string(what) + " has " + std::to_string(text.size()) +
+                                            " bytes, at most 255 are allowed");
+}
+
+}  // namespace
+
+Status Session::CheckRoomForHandle() const {
+  // Released callbacks count until their contexts are gone: they still cost memory.
+  const std::size_t used = std::max<std::size_t>(table_.size(), hosted_);
+  if (used < hub_.limits().max_handles) return {};
+  return Status(Code::kResourceExhausted,
+                "the session has " + std::to_string(used) + " handles, max_handles is " +
+                    std::to_string(hub_.limits().max_handles),
+                "TOO_MANY_HANDLES");
+}
+
+void Session::OnRegister(const v1::Register& request) {
+  if (RefuseWhileDraining(request.request_id())) return;
+  for (const auto& status : {CheckText("label", request.label()), CheckText("site", request.site()),
+                             CheckText("name", request.name()), CheckRoomForHandle()}) {
+    if (!status.ok()) return ReplyStatus(request.request_id(), status);
+  }
+  const std::uint64_t number = table_.NextNumber();
+  HostedCallback* hosted = nullptr;
+  registry::CallbackSpec spec = HostedCallback::MakeSpec(shared_from_this(), number, &hosted);
+  spec.label = request.label();
+  spec.site = request.site();
+  ++hosted_;
+  const auto handle = Registry::Register(owner_, std::move(spec));
+  if (!handle.ok()) return ReplyStatus(request.request_id(), handle.status());
+  if (!request.name().empty()) {
+    if (auto bound = hub_.broker().Bind(request.name(), *handle); !bound.ok()) {
+      // Nothing stays registered; the context's release says nothing to a client that never had it.
+      (void)Registry::Release(*handle);
+      return ReplyStatus(request.request_id(), bound);
+    }
+  }
+  // Even if an administrator revokes it right now, the context is only freed by a later task of this thread.
+  hosted->Announce();
+  table_.Insert(number, {*handle, false, true});
+  AddReply(request.request_id()).set_handle(number);
+}
+
+void Session::HoldAndReply(std::uint64_t request_id, Result<Handle> held, bool is_watch) {
+  if (!held.ok()) return ReplyStatus(request_id, held.status());
+  const std::uint64_t number = table_.NextNumber();
+  table_.Insert(number, {*held, is_watch, false});
+  AddReply(request_id).set_handle(number);
+}
+
+void Session::OnRetain(std::uint64_t request_id, std::uint64_t wire_handle) {
+  const auto entry = table_.FindCallback(wire_handle);
+  if (!entry.ok()) return ReplyStatus(request_id, entry.status());
+  if (auto room = CheckRoomForHandle(); !room.ok()) return ReplyStatus(request_id, room);
+  HoldAndReply(request_id, Registry::Retain((*entry)->handle, owner_, 0), false);
+}
+
+void Session::OnResolve(std::uint64_t request_id, const std::string& name) {
+  if (RefuseWhileDraining(request_id)) return;
+  if (auto room = CheckRoomForHandle(); !room.ok()) return ReplyStatus(request_id, room);
+  const auto found = hub_.broker().Resolve(name);
+  if (!found.ok()) return ReplyStatus(request_id, found.status());
+  HoldAndReply(request_id, Registry::Retain(*found, owner_, 0), false);
+}
+
+void Session::OnRelease(std::uint64_t request_id, std::uint64_t wire_handle) {
+  const auto found = table_.Find(wire_handle);
+  if (!found.ok()) return ReplyStatus(request_id, found.status());
+  // The name goes with its registrant's handle: else it would keep the callback alive for ever.
+  if ((*found)->is_registrant) hub_.broker().UnbindCallback((*found)->handle);
+  const Status released = Registry::Release((*found)->handle);
+  table_.Erase(wire_handle);
+  ReplyStatus(request_id, released);
+}
+
+void Session::OnUnregister(std::uint64_t request_id, std::uint64_t wire_handle) {
+  const auto entry = table_.FindCallback(wire_handle);
+  if (!entry.ok()) return ReplyStatus(request_id, entry.status());
+  const Status status = Registry::Unregister((*entry)->handle, Code::kUnregistered);
+  if (status.ok()) hub_.broker().UnbindCallback((*entry)->handle);
+  ReplyStatus(request_id, status);
+}
+
+void Session::OnAttachWatch(const v1::AttachWatch& request) {
+  if (RefuseWhileDraining(request.request_id())) return;
+  const auto entry = table_.FindCallback(request.handle());
+  if (!entry.ok()) return ReplyStatus(request.request_id(), entry.status());
+  if (auto room = CheckRoomForHandle(); !room.ok()) return ReplyStatus(request.request_id(), room);
+  engine::WatchOptions options;
+  options.prefix = request.prefix();
+  options.from_revision = request.from_revision();
+  options.callback = (*entry)->handle;
+  options.holder = owner_;
+  HoldAndReply(request.request_id(), hub_.broker().AttachWatch(options), true);
+}
+
+void Session::OnDetachWatch(std::uint64_t request_id, std::uint64_t wire_handle) {
+  const auto found = table_.Find(wire_handle);
+  if (!found.ok()) return ReplyStatus(request_id, found.status());
+  if (!(*found)->is_watch) {
+    return ReplyStatus(request_id,
+                       Status(Code::kWrongKind, "handle " + std::to_string(wire_handle) +
+                                                    " is a callback, not a watch"));
+  }
+  const Status released = Registry::Release((*found)->handle);
+  table_.Erase(wire_handle);
+  ReplyStatus(request_id, released);
+}
+
+}  // namespace belay::daemon

@@ -1,0 +1,33 @@
+// The store's operations between the wire's form and the store's: for sessions and for the Storage
+// service alike.
+//
+// Thread safety: every function may be called from any thread. Those that take a Store may block.
+#pragma once
+
+#include "broker/base/status.h"
+#include "broker/storage/store.h"
+
+namespace belay::v1 {
+class DeleteRequest;
+class DeleteResponse;
+class GetRequest;
+class GetResponse;
+class PutRequest;
+class PutResponse;
+class ScanRequest;
+}  // namespace belay::v1
+
+namespace belay::daemon {
+
+// Each returns the operation's status, which it has also written to the response.
+base::Status RunGet(storage::Store& store, const v1::GetRequest& request,
+                    v1::GetResponse* response);
+base::Status RunPut(storage::Store& store, const v1::PutRequest& request,
+                    v1::PutResponse* response);
+base::Status RunDelete(storage::Store& store, const v1::DeleteRequest& request,
+                       v1::DeleteResponse* response);
+
+// INVALID_ARGUMENT for a prefix together with a range.
+base::Result<storage::ScanOptions> ToScanOptions(const v1::ScanRequest& request);
+
+}  // namespace belay::daemon

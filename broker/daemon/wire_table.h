@@ -1,0 +1,48 @@
+// WireTable: the handles of one session, as its client knows them (W2).
+//
+// A client never sees the broker's own handles: it gets numbers of its session's table, which mean
+// nothing in any other. Guessing them reaches nothing but what the client was given anyway.
+//
+// Invariants
+//   - Numbers count up from 1 and are never used twice in a session.
+//   - Each entry stands for one registry handle, held by the session's owner.
+//
+// Thread safety: none; everything happens on the loop's thread.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+
+#include "broker/base/status.h"
+#include "broker/registry/handle.h"
+
+namespace belay::daemon {
+
+class WireTable {
+ public:
+  struct Entry {
+    registry::Handle handle = 0;
+    bool is_watch = false;
+    bool is_registrant = false;  // the reference that Register answered
+  };
+
+  // A number for an entry to come. One that is not used after all is lost, which does no harm.
+  std::uint64_t NextNumber() { return ++last_; }
+  void Insert(std::uint64_t number, Entry entry) { entries_.emplace(number, std::move(entry)); }
+
+  // STALE for a number that was given out, MALFORMED for one that never was.
+  base::Result<Entry*> Find(std::uint64_t number);
+  // As Find(), or WRONG_KIND for a watch.
+  base::Result<Entry*> FindCallback(std::uint64_t number);
+  void Erase(std::uint64_t number) { entries_.erase(number); }
+
+  std::size_t size() const { return entries_.size(); }
+  const std::unordered_map<std::uint64_t, Entry>& entries() const { return entries_; }
+  void Clear() { entries_.clear(); }
+
+ private:
+  std::unordered_map<std::uint64_t, Entry> entries_;
+  std::uint64_t last_ = 0;
+};
+
+}  // namespace belay::daemon
