@@ -13,7 +13,8 @@ using Belay.Client.Session;
 
 namespace Belay.Client;
 
-/// <summary>A connection to a belayd: registers callbacks, finds and invokes those of others, and has the store.</summary>
+/// <summary>A connection to a belayd: registers callbacks, finds and invokes those of others, and has the
+/// store.</summary>
 public sealed class BelayClient : IBroker
 {
     private readonly IGrpcChannel _channel;
@@ -49,7 +50,8 @@ public sealed class BelayClient : IBroker
     /// <inheritdoc/>
     public IStore Store => _store;
 
-    /// <summary>Ends when the session is over, by <see cref="DisposeAsync"/> or by loss; then nothing works any more.</summary>
+    /// <summary>Ends when the session is over, by <see cref="DisposeAsync"/> or by loss; then nothing works any
+    /// more.</summary>
     public Task Completion => Session.Completion;
 
     internal BelaySession Session { get; }
@@ -62,14 +64,20 @@ public sealed class BelayClient : IBroker
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The client.</returns>
     /// <exception cref="ArgumentException">The address or an option is wrong.</exception>
-    /// <exception cref="BelayException"><see cref="BelayStatus.Unavailable"/>: nobody listens there; others: refused.</exception>
+    /// <exception cref="BelayException"><see cref="BelayStatus.Unavailable"/>: nobody listens there; others:
+    /// refused.</exception>
     public static async Task<BelayClient> ConnectAsync(
         string address, BelayClientOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= new BelayClientOptions();
         var channel = options.ChannelFactory?.Invoke(address)
             ?? new HttpGrpcChannel(GrpcEndpoint.Parse(address), options.MaxReceiveMessageBytes, options.ConnectTimeout);
-        var hello = new Wire.Hello { ClientName = options.ClientName, Instance = options.Instance, ProtocolVersion = 1 };
+        var hello = new Wire.Hello
+        {
+            ClientName = options.ClientName,
+            Instance = options.Instance,
+            ProtocolVersion = 1,
+        };
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(options.ConnectTimeout);
         try
@@ -108,7 +116,8 @@ public sealed class BelayClient : IBroker
     {
         ArgumentNullException.ThrowIfNull(function);
         options ??= CallbackOptions.Default;
-        return RegisterAsync(ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+        return RegisterAsync(
+            ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
     }
 
     /// <inheritdoc cref="IBroker.RegisterAsync(SpanFunction, CallbackOptions?, CancellationToken, string, int)"/>
@@ -118,7 +127,8 @@ public sealed class BelayClient : IBroker
     {
         ArgumentNullException.ThrowIfNull(function);
         options ??= CallbackOptions.Default;
-        return RegisterAsync(ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+        return RegisterAsync(
+            ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
     }
 
     /// <summary>Registers a filter, which can be given to any number of scans.</summary>
@@ -134,7 +144,8 @@ public sealed class BelayClient : IBroker
     {
         ArgumentNullException.ThrowIfNull(filter);
         options ??= CallbackOptions.Default;
-        return RegisterAsync(ByteClosure.Create(filter, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+        return RegisterAsync(
+            ByteClosure.Create(filter, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
     }
 
     /// <summary>Registers a watch function, which can be attached to any number of prefixes.</summary>
@@ -150,20 +161,23 @@ public sealed class BelayClient : IBroker
     {
         ArgumentNullException.ThrowIfNull(function);
         options ??= CallbackOptions.Default;
-        return RegisterAsync(ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+        return RegisterAsync(
+            ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
     }
 
     /// <summary>Finds a callback by its public name.</summary>
     /// <param name="name">The name.</param>
     /// <param name="cancellationToken">Gives up waiting for the broker's answer.</param>
     /// <returns>A handle of this program's own to it.</returns>
-    /// <exception cref="BelayException"><see cref="BelayStatus.NotFound"/>: nobody has registered under that name.</exception>
+    /// <exception cref="BelayException"><see cref="BelayStatus.NotFound"/>: nobody has registered under that
+    /// name.</exception>
     public async ValueTask<RemoteCallback> ResolveAsync(string name, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ThrowIfDisposed();
         var reply = await Session.SendAsync(
-            id => new Wire.ClientOperation { Resolve = new Wire.Resolve { RequestId = id, Name = name } }, cancellationToken).ConfigureAwait(false);
+            id => new Wire.ClientOperation { Resolve = new Wire.Resolve { RequestId = id, Name = name } },
+            cancellationToken).ConfigureAwait(false);
         return new RemoteCallback(this, reply.Handle, released: null);
     }
 
@@ -186,7 +200,8 @@ public sealed class BelayClient : IBroker
     }
 
     async ValueTask<ICallback> IBroker.RegisterAsync(
-        CallbackFunction function, CallbackOptions? options, CancellationToken cancellationToken, string file, int line) =>
+        CallbackFunction function, CallbackOptions? options, CancellationToken cancellationToken, string file,
+        int line) =>
         await RegisterAsync(function, options, cancellationToken, file, line).ConfigureAwait(false);
 
     async ValueTask<ICallback> IBroker.RegisterAsync(
@@ -217,7 +232,8 @@ public sealed class BelayClient : IBroker
         await _channel.DisposeAsync().ConfigureAwait(false);
     }
 
-    internal async ValueTask<RemoteCallback> RegisterAsync(ByteClosure closure, string? name, CancellationToken cancellationToken)
+    internal async ValueTask<RemoteCallback> RegisterAsync(
+        ByteClosure closure, string? name, CancellationToken cancellationToken)
     {
         var hosted = new HostedCallback(closure);
         if (Volatile.Read(ref _disposed) != 0)
@@ -226,7 +242,13 @@ public sealed class BelayClient : IBroker
         var reply = await Session.SendAsync(
             id => new Wire.ClientOperation
             {
-                Register = new Wire.Register { RequestId = id, Label = closure.Label, Site = closure.Site, Name = name ?? string.Empty },
+                Register = new Wire.Register
+                {
+                    RequestId = id,
+                    Label = closure.Label,
+                    Site = closure.Site,
+                    Name = name ?? string.Empty,
+                },
             },
             cancellationToken,
             hosted).ConfigureAwait(false);

@@ -11,7 +11,8 @@ public sealed record BelayClientOptions
     /// <summary>Name of the program, shown to operators; 1 to 255 bytes. By default the process's name.</summary>
     public string ClientName { get; init; } = DefaultName();
 
-    /// <summary>Tells this instance of the program from others; at most 255 bytes. By default host and process id.</summary>
+    /// <summary>Tells this instance of the program from others; at most 255 bytes. By default host and process
+    /// id.</summary>
     public string Instance { get; init; } = $"{Environment.MachineName}:{Environment.ProcessId}";
 
     /// <summary>How long connecting and the broker's welcome may take together.</summary>
@@ -26,7 +27,8 @@ public sealed record BelayClientOptions
     /// <summary>Bytes of filtered rows that a scan may have unread before it fails.</summary>
     public long MaxUnreadScanBytes { get; init; } = 256 * 1024 * 1024;
 
-    /// <summary>Receives what the library has to say where no exception can: one line each. Null: standard error.</summary>
+    /// <summary>Receives what the library has to say where no exception can: one line each. Null: standard
+    /// error.</summary>
     public Action<BelayLogLevel, string>? Log { get; init; }
 
     /// <summary>

@@ -20,7 +20,8 @@ internal static class HandleListing
             Wire.ListHandlesResponse page;
             try
             {
-                page = await channel.UnaryAsync(WireMethods.ListHandles, request, default, cancellationToken).ConfigureAwait(false);
+                page = await channel.UnaryAsync(WireMethods.ListHandles, request, default, cancellationToken)
+                    .ConfigureAwait(false);
             }
             catch (GrpcException e)
             {
@@ -38,7 +39,9 @@ internal static class HandleListing
     {
         Handle = handle.Handle,
         Kind = Enum.TryParse<HandleKind>(handle.Kind, ignoreCase: true, out var kind) ? kind : HandleKind.Unknown,
-        State = Enum.TryParse<CallbackState>(handle.State, ignoreCase: true, out var state) ? state : CallbackState.None,
+        State = Enum.TryParse<CallbackState>(handle.State, ignoreCase: true, out var state)
+            ? state
+            : CallbackState.None,
         Rights = (CallbackRights)handle.Rights,
         Owner = handle.Owner,
         Holder = handle.Holder,

@@ -12,7 +12,8 @@ namespace Belay.Client;
 
 /// <summary>A handle to a callback that this program registered or found.</summary>
 /// <remarks>
-/// A closure that refers to its own <see cref="RemoteCallback"/> keeps it alive, and itself with it: dispose such a one.
+/// A closure that refers to its own <see cref="RemoteCallback"/> keeps it alive, and itself with it: dispose such a
+/// one.
 /// </remarks>
 public sealed class RemoteCallback : ICallback
 {
@@ -52,10 +53,12 @@ public sealed class RemoteCallback : ICallback
     /// <summary>Calls the callback, which has so long to answer.</summary>
     /// <param name="request">The bytes it gets.</param>
     /// <param name="timeout">Time until the answer; travels to the host.</param>
-    /// <param name="cancellationToken">Gives up; the callback sees it in <see cref="CallContext.Cancellation"/>.</param>
+    /// <param name="cancellationToken">Gives up; the callback sees it in
+    /// <see cref="CallContext.Cancellation"/>.</param>
     /// <returns>Its answer.</returns>
     /// <exception cref="BelayException">It was refused, ran and failed, or took too long.</exception>
-    public ValueTask<byte[]> InvokeAsync(ReadOnlyMemory<byte> request, TimeSpan timeout, CancellationToken cancellationToken = default)
+    public ValueTask<byte[]> InvokeAsync(
+        ReadOnlyMemory<byte> request, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         ThrowIfDisposed();
         return _client.Session.Calls.InvokeAsync(Handle, request, timeout, cancellationToken);
@@ -66,7 +69,8 @@ public sealed class RemoteCallback : ICallback
     {
         ThrowIfDisposed();
         var reply = await _client.Session.SendAsync(
-            id => new Wire.ClientOperation { Retain = new Wire.Retain { RequestId = id, Handle = Handle } }, cancellationToken).ConfigureAwait(false);
+            id => new Wire.ClientOperation { Retain = new Wire.Retain { RequestId = id, Handle = Handle } },
+            cancellationToken).ConfigureAwait(false);
         return new RemoteCallback(_client, reply.Handle, _released) { _unregistered = _unregistered };
     }
 
@@ -78,7 +82,8 @@ public sealed class RemoteCallback : ICallback
     {
         ThrowIfDisposed();
         await _client.Session.SendAsync(
-            id => new Wire.ClientOperation { Unregister = new Wire.Unregister { RequestId = id, Handle = Handle } }, cancellationToken).ConfigureAwait(false);
+            id => new Wire.ClientOperation { Unregister = new Wire.Unregister { RequestId = id, Handle = Handle } },
+            cancellationToken).ConfigureAwait(false);
         _unregistered = true;
     }
 
@@ -87,17 +92,21 @@ public sealed class RemoteCallback : ICallback
     {
         if (!_unregistered && Volatile.Read(ref _disposed) == 0)
             throw new BelayException(
-                BelayStatus.FailedPrecondition, "STILL_REGISTERED", "the callback is still registered: unregister it before draining");
+                BelayStatus.FailedPrecondition, "STILL_REGISTERED",
+                "the callback is still registered: unregister it before draining");
         return Released.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Not to be had on this door yet: the wire tells no way from a session's handle to the broker's.</summary>
+    /// <summary>Not to be had on this door yet: the wire tells no way from a session's handle to the
+    /// broker's.</summary>
     /// <param name="cancellationToken">Not used.</param>
     /// <returns>Never.</returns>
-    /// <exception cref="BelayException"><see cref="BelayStatus.Unimplemented"/>, always. See <see cref="BelayClient.ListAsync"/>.</exception>
+    /// <exception cref="BelayException"><see cref="BelayStatus.Unimplemented"/>, always. See
+    /// <see cref="BelayClient.ListAsync"/>.</exception>
     public ValueTask<HandleInfo> DescribeAsync(CancellationToken cancellationToken = default) =>
         throw new BelayException(
-            BelayStatus.Unimplemented, "UNIMPLEMENTED", "the gRPC door cannot describe one handle; list them by BelayClient.ListAsync");
+            BelayStatus.Unimplemented, "UNIMPLEMENTED",
+            "the gRPC door cannot describe one handle; list them by BelayClient.ListAsync");
 
     /// <summary>Releases the handle and waits for the broker's word. The second time does nothing.</summary>
     /// <param name="cancellationToken">Gives up waiting; the handle is released all the same.</param>

@@ -27,11 +27,13 @@ public sealed class RemoteStore : IStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask<StoredValue?> GetAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken = default)
+    public async ValueTask<StoredValue?> GetAsync(
+        ReadOnlyMemory<byte> key, CancellationToken cancellationToken = default)
     {
         var request = new Wire.GetRequest { Key = ByteString.CopyFrom(key.Span) };
         var (status, answer) = await SendAsync(
-            new Wire.StoreRequest { Get = request }, static r => (r.Get?.Status, r.Get), cancellationToken).ConfigureAwait(false);
+            new Wire.StoreRequest { Get = request }, static r => (r.Get?.Status, r.Get), cancellationToken)
+            .ConfigureAwait(false);
         if (status is { Code: (int)BelayStatus.NotFound })
             return null;
         WireStatus.ThrowIfFailed(status);
@@ -40,7 +42,8 @@ public sealed class RemoteStore : IStore
 
     /// <inheritdoc/>
     public async ValueTask<ulong> PutAsync(
-        ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value, WriteOptions options = default, CancellationToken cancellationToken = default)
+        ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value, WriteOptions options = default,
+        CancellationToken cancellationToken = default)
     {
         var request = new Wire.PutRequest
         {
@@ -51,7 +54,8 @@ public sealed class RemoteStore : IStore
             IfRevision = options.IfRevision ?? 0,
         };
         var (status, answer) = await SendAsync(
-            new Wire.StoreRequest { Put = request }, static r => (r.Put?.Status, r.Put), cancellationToken).ConfigureAwait(false);
+            new Wire.StoreRequest { Put = request }, static r => (r.Put?.Status, r.Put), cancellationToken)
+            .ConfigureAwait(false);
         WireStatus.ThrowIfFailed(status);
         return answer!.Revision;
     }
@@ -67,7 +71,8 @@ public sealed class RemoteStore : IStore
             IfRevision = options.IfRevision ?? 0,
         };
         var (status, answer) = await SendAsync(
-            new Wire.StoreRequest { Delete = request }, static r => (r.Delete?.Status, r.Delete), cancellationToken).ConfigureAwait(false);
+            new Wire.StoreRequest { Delete = request }, static r => (r.Delete?.Status, r.Delete), cancellationToken)
+            .ConfigureAwait(false);
         if (status is { Code: (int)BelayStatus.NotFound })
             return null;
         WireStatus.ThrowIfFailed(status);
@@ -76,7 +81,8 @@ public sealed class RemoteStore : IStore
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<Row> ScanAsync(
-        ScanOptions? options = null, RowFilter? filter = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        ScanOptions? options = null, RowFilter? filter = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         if (filter is null)
         {
@@ -97,7 +103,8 @@ public sealed class RemoteStore : IStore
     /// <param name="cancellationToken">Stops the scan.</param>
     /// <returns>The rows it kept.</returns>
     public async IAsyncEnumerable<Row> ScanAsync(
-        ScanOptions? options, RemoteCallback filter, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        ScanOptions? options, RemoteCallback filter,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(filter);
         var session = _client.Session;
@@ -112,7 +119,9 @@ public sealed class RemoteStore : IStore
             },
             cancellationToken).AsTask();
         _ = answer.ContinueWith(
-            reply => rows!.End(reply.IsCompletedSuccessfully ? null : reply.Exception?.InnerException ?? new OperationCanceledException(cancellationToken)),
+            reply => rows!.End(reply.IsCompletedSuccessfully
+                ? null
+                : reply.Exception?.InnerException ?? new OperationCanceledException(cancellationToken)),
             CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously,
             TaskScheduler.Default);
@@ -142,7 +151,8 @@ public sealed class RemoteStore : IStore
         return await AttachAsync(options, callback, callback.Released, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Attaches a watch with a callback that this client registered or found, and that lives on without it.</summary>
+    /// <summary>Attaches a watch with a callback that this client registered or found, and that lives on without
+    /// it.</summary>
     /// <param name="options">Which keys, from which revision.</param>
     /// <param name="callback">Gets row blocks.</param>
     /// <param name="cancellationToken">Gives up waiting for the broker's answer.</param>
@@ -198,7 +208,9 @@ public sealed class RemoteStore : IStore
     }
 
     private async ValueTask<(Wire.Status? Status, T? Answer)> SendAsync<T>(
-        Wire.StoreRequest request, Func<Wire.StoreResponse, (Wire.Status? Status, T? Answer)> part, CancellationToken cancellationToken)
+        Wire.StoreRequest request,
+        Func<Wire.StoreResponse, (Wire.Status? Status, T? Answer)> part,
+        CancellationToken cancellationToken)
         where T : class
     {
         _client.ThrowIfDisposed();
@@ -213,7 +225,8 @@ public sealed class RemoteStore : IStore
                 cancellationToken).ConfigureAwait(false);
             var (status, answer) = part(reply.Store ?? new Wire.StoreResponse());
             if (answer is null && WireStatus.IsOk(status))
-                throw new BelayException(BelayStatus.Internal, "NO_ANSWER", "the broker answered OK without the answer of the operation");
+                throw new BelayException(
+                    BelayStatus.Internal, "NO_ANSWER", "the broker answered OK without the answer of the operation");
             return (status, answer);
         }
         catch (BelayException e) when (e.Status == BelayStatus.NotFound)
@@ -222,7 +235,7 @@ public sealed class RemoteStore : IStore
         }
     }
 
-    private static Wire.ScanRequest ToWire(ScanOptions? options) => options is null ? new Wire.ScanRequest() : new Wire.ScanRequest
+    private static Wire.ScanRequest ToWire(ScanOptions? options) => options is null ? new() : new()
     {
         Start = ByteString.CopyFrom(options.Start.Span),
         End = ByteString.CopyFrom(options.End.Span),

@@ -55,7 +55,10 @@ public sealed class RemoteSubscription : ISubscription
         try
         {
             await _client.Session.SendAsync(
-                id => new Wire.ClientOperation { DetachWatch = new Wire.DetachWatch { RequestId = id, Handle = Handle } },
+                id => new Wire.ClientOperation
+                {
+                    DetachWatch = new Wire.DetachWatch { RequestId = id, Handle = Handle },
+                },
                 CancellationToken.None).ConfigureAwait(false);
         }
         catch (BelayException)

@@ -25,7 +25,8 @@ public class CallbackTests(Belayd belayd) : IClassFixture<Belayd>
         Assert.Equal(caller.Name, seen);
         var handles = await belayd.CallbacksOfAsync(host);
         Assert.Equal(2, handles.Count);
-        Assert.All(handles, h => Assert.Equal(("greets", "test.greet", 1ul, host.Name), (h.Label, h.Name, h.Calls, h.Owner)));
+        Assert.All(handles, h => Assert.Equal(
+            ("greets", "test.greet", 1ul, host.Name), (h.Label, h.Name, h.Calls, h.Owner)));
         Assert.All(handles, h => Assert.StartsWith("CallbackTests.cs:", h.Site, StringComparison.Ordinal));
         Assert.Single(handles, h => h.Holder == caller.Name);
     }
@@ -69,11 +70,13 @@ public class CallbackTests(Belayd belayd) : IClassFixture<Belayd>
         var host = await belayd.ConnectAsync("host");
         var caller = await belayd.ConnectAsync("caller");
         await using var callback = await host.RegisterAsync(
-            (_, _, _) => throw new InvalidOperationException("boom \u20ac"), new CallbackOptions { Name = "test.throws" });
+            (_, _, _) => throw new InvalidOperationException("boom \u20ac"),
+            new CallbackOptions { Name = "test.throws" });
         await using var found = await caller.ResolveAsync("test.throws");
         var error = await Assert.ThrowsAsync<BelayException>(() => found.InvokeAsync(default).AsTask());
         Assert.Equal(
-            (BelayStatus.CallbackFailed, "INVALID_OPERATION_EXCEPTION", "System.InvalidOperationException: boom \u20ac", CallCertainty.Started),
+            (BelayStatus.CallbackFailed, "INVALID_OPERATION_EXCEPTION",
+             "System.InvalidOperationException: boom \u20ac", CallCertainty.Started),
             (error.Status, error.Reason, error.Detail, error.Certainty));
     }
 
@@ -211,7 +214,8 @@ public class CallbackTests(Belayd belayd) : IClassFixture<Belayd>
             () => found.InvokeAsync(default, TimeSpan.FromMilliseconds(300)).Within());
         Assert.Equal(BelayStatus.DeadlineExceeded, error.Status);
         await entered.Reader.ReadAsync(Patience.Token);
-        Assert.InRange((await left.Reader.ReadAsync(Patience.Token))!.Value, TimeSpan.Zero, TimeSpan.FromMilliseconds(301));
+        Assert.InRange(
+            (await left.Reader.ReadAsync(Patience.Token))!.Value, TimeSpan.Zero, TimeSpan.FromMilliseconds(301));
 
         using var cancel = new CancellationTokenSource();
         var call = found.InvokeAsync(default, cancel.Token).AsTask();
@@ -256,5 +260,6 @@ public class CallbackTests(Belayd belayd) : IClassFixture<Belayd>
         })).Within();
     }
 
-    private static void Echo(ReadOnlySpan<byte> request, IBufferWriter<byte> reply, CallContext call) => reply.Write(request);
+    private static void Echo(ReadOnlySpan<byte> request, IBufferWriter<byte> reply, CallContext call) =>
+        reply.Write(request);
 }

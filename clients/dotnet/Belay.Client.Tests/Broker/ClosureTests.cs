@@ -35,7 +35,8 @@ public class ClosureTests(Belayd belayd, ITestOutputHelper output) : IClassFixtu
 
         using var collecting = new CancellationTokenSource();
         var collector = Task.Factory.StartNew(
-            () => Collect(collecting.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => Collect(collecting.Token),
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         await InBatchesAsync(async i =>
         {
             var reply = await theirs[i]!.InvokeAsync(BitConverter.GetBytes(i));
@@ -52,7 +53,8 @@ public class ClosureTests(Belayd belayd, ITestOutputHelper output) : IClassFixtu
         Assert.Equal(
             (0L, (long)Count, 0L, 0L),
             (host.Ledger.Live, host.Ledger.Ended, host.Ledger.EndedAgain, host.Ledger.Roots));
-        Assert.Equal((0, 0, 0L), (host.Session.Hosting.Count, host.Session.Hosting.Running, host.Session.Hosting.Unknown));
+        Assert.Equal(
+            (0, 0, 0L), (host.Session.Hosting.Count, host.Session.Hosting.Running, host.Session.Hosting.Unknown));
         await caller.PingAsync(Patience.Token); // the last releases of its finalizers have been applied
         Assert.Empty(await belayd.CallbacksOfAsync(host));
         Assert.Empty(await belayd.CallbacksOfAsync(caller));
@@ -60,7 +62,8 @@ public class ClosureTests(Belayd belayd, ITestOutputHelper output) : IClassFixtu
     }
 
     /// <summary>In a method of its own, so that what the lambda captures lives nowhere but in it.</summary>
-    private static async Task<(RemoteCallback Callback, WeakReference Captured)> RegisterAsync(BelayClient host, int i, int[] disposals)
+    private static async Task<(RemoteCallback Callback, WeakReference Captured)> RegisterAsync(
+        BelayClient host, int i, int[] disposals)
     {
         var captured = new Captured(i, disposals);
         var callback = await host.RegisterAsync(
@@ -73,10 +76,12 @@ public class ClosureTests(Belayd belayd, ITestOutputHelper output) : IClassFixtu
         return (callback, new WeakReference(captured));
     }
 
-    /// <summary>Lets every handle go: disposed on pool threads, on threads of their own, or forgotten for the finalizer.</summary>
+    /// <summary>Lets every handle go: disposed on pool threads, on threads of their own, or forgotten for the
+    /// finalizer.</summary>
     private async Task ReleaseAllAsync(params RemoteCallback?[][] tables)
     {
-        var order = tables.SelectMany(table => Enumerable.Range(0, table.Length).Select(i => (table, i, how: _random.Next(4)))).ToArray();
+        var order = tables.SelectMany(
+            table => Enumerable.Range(0, table.Length).Select(i => (table, i, how: _random.Next(4)))).ToArray();
         _random.Shuffle(order);
         var ways = order.GroupBy(o => o.how).Select(group => Task.Factory.StartNew(
             async () =>

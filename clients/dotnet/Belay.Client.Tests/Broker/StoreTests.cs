@@ -17,7 +17,8 @@ public class StoreTests(Belayd belayd) : IClassFixture<Belayd>
         var error = await Assert.ThrowsAsync<BelayException>(
             () => store.PutAsync(Bytes("kv/a"), Bytes("2"), new WriteOptions { IfAbsent = true }).AsTask());
         Assert.Equal(BelayStatus.Aborted, error.Status);
-        var second = await store.PutAsync(Bytes("kv/a"), Bytes("2"), new WriteOptions { IfRevision = first, Async = true });
+        var second = await store.PutAsync(
+            Bytes("kv/a"), Bytes("2"), new WriteOptions { IfRevision = first, Async = true });
         Assert.True(second > first);
         Assert.Equal(Bytes("2"), (await store.GetAsync(Bytes("kv/a")))!.Value.Value);
         Assert.True(await store.DeleteAsync(Bytes("kv/a")) > second);
@@ -33,14 +34,17 @@ public class StoreTests(Belayd belayd) : IClassFixture<Belayd>
         await FillAsync(client, "scan", 2000);
         var least = 1500; // captured
         var kept = new List<Row>();
-        await foreach (var row in client.Store.ScanAsync(Prefix("scan/"), row => int.Parse(Encoding.UTF8.GetString(row.Value)) >= least, Patience.Token))
+        RowFilter atLeast = row => int.Parse(Encoding.UTF8.GetString(row.Value)) >= least;
+        await foreach (var row in client.Store.ScanAsync(Prefix("scan/"), atLeast, Patience.Token))
             kept.Add(row);
         Assert.Equal(Enumerable.Range(1500, 500), kept.Select(r => int.Parse(Encoding.UTF8.GetString(r.Value))));
         Assert.Empty(await belayd.CallbacksOfAsync(client));
 
-        await using var filter = await client.RegisterFilterAsync(row => row.Key[^1] == '7', new CallbackOptions { Label = "sevens" });
+        await using var filter = await client.RegisterFilterAsync(
+            row => row.Key[^1] == '7', new CallbackOptions { Label = "sevens" });
         for (var i = 0; i < 3; i++)
-            Assert.Equal(200, await CountAsync(((RemoteStore)client.Store).ScanAsync(Prefix("scan/"), filter, Patience.Token)));
+            Assert.Equal(
+                200, await CountAsync(((RemoteStore)client.Store).ScanAsync(Prefix("scan/"), filter, Patience.Token)));
     }
 
     [BelaydFact]
@@ -76,10 +80,12 @@ public class StoreTests(Belayd belayd) : IClassFixture<Belayd>
     [BelaydFact]
     public async Task A_slow_reader_of_filtered_rows_fails_alone_when_its_bound_is_reached()
     {
-        await using var client = await BelayClient.ConnectAsync(belayd.Address, new BelayClientOptions { MaxUnreadScanBytes = 100_000 });
+        await using var client = await BelayClient.ConnectAsync(
+            belayd.Address, new BelayClientOptions { MaxUnreadScanBytes = 100_000 });
         for (var i = 0; i < 50; i++)
             await client.Store.PutAsync(Bytes($"slow/{i:d5}"), new byte[100_000], new WriteOptions { Async = true });
-        var error = await Assert.ThrowsAsync<BelayException>(() => CountAsync(client.Store.ScanAsync(Prefix("slow/"), _ => true)));
+        var error = await Assert.ThrowsAsync<BelayException>(
+            () => CountAsync(client.Store.ScanAsync(Prefix("slow/"), _ => true)));
         Assert.Equal((BelayStatus.ResourceExhausted, "SCAN_READER_TOO_SLOW"), (error.Status, error.Reason));
         Assert.Equal(50, await CountAsync(client.Store.ScanAsync(Prefix("slow/"))));
     }
@@ -142,7 +148,8 @@ public class StoreTests(Belayd belayd) : IClassFixture<Belayd>
     private static async Task FillAsync(BelayClient client, string prefix, int count)
     {
         var writes = Enumerable.Range(0, count).Select(i =>
-            client.Store.PutAsync(Bytes($"{prefix}/{i:d5}"), Bytes($"{i}"), new WriteOptions { Async = true }).AsTask());
+            client.Store.PutAsync(
+                Bytes($"{prefix}/{i:d5}"), Bytes($"{i}"), new WriteOptions { Async = true }).AsTask());
         await Task.WhenAll(writes).Within();
     }
 

@@ -9,7 +9,8 @@ namespace Belay.Client.Tests.Grpc;
 
 public class ChannelTests
 {
-    private static readonly GrpcMethod<Wire.GetRequest, Wire.GetResponse> Get = new("/belay.v1.Storage/Get", Wire.GetResponse.Parser);
+    private static readonly GrpcMethod<Wire.GetRequest, Wire.GetResponse> Get = new(
+        "/belay.v1.Storage/Get", Wire.GetResponse.Parser);
 
     [Fact]
     public async Task Unary_sends_what_gRPC_asks_for()
@@ -78,7 +79,8 @@ public class ChannelTests
     [Fact]
     public async Task Missing_trailers_are_no_success()
     {
-        await using var server = await FakeServer.StartAsync(http => FakeServer.WriteAsync(http, FakeServer.Frame(new Wire.GetResponse())));
+        await using var server = await FakeServer.StartAsync(
+            http => FakeServer.WriteAsync(http, FakeServer.Frame(new Wire.GetResponse())));
         var error = await FailAsync(server);
         Assert.Equal(GrpcCode.Internal, error.Code);
         Assert.Contains("without a grpc-status", error.Message, StringComparison.Ordinal);
@@ -123,7 +125,8 @@ public class ChannelTests
         var big = new Wire.GetResponse { Value = ByteString.CopyFrom(new byte[5000]) };
         await using var server = await FakeServer.StartAsync(http => FakeServer.AnswerAsync(http, 0, null, big));
         await using var channel = new HttpGrpcChannel(GrpcEndpoint.Parse(server.Address), 4096, Patience.Time);
-        var error = await Assert.ThrowsAsync<GrpcException>(() => channel.UnaryAsync(Get, new Wire.GetRequest()).Within());
+        var error = await Assert.ThrowsAsync<GrpcException>(
+            () => channel.UnaryAsync(Get, new Wire.GetRequest()).Within());
         Assert.Equal(GrpcCode.ResourceExhausted, error.Code);
     }
 
@@ -138,7 +141,8 @@ public class ChannelTests
         });
         await using var channel = Channel(server);
         var error = await Assert.ThrowsAsync<GrpcException>(() =>
-            channel.UnaryAsync(Get, new Wire.GetRequest(), new GrpcCallOptions { Timeout = TimeSpan.FromMilliseconds(50) }).Within());
+            channel.UnaryAsync(
+                Get, new Wire.GetRequest(), new GrpcCallOptions { Timeout = TimeSpan.FromMilliseconds(50) }).Within());
         Assert.Equal(GrpcCode.DeadlineExceeded, error.Code);
         await gone.Task.Within();
     }
@@ -171,11 +175,13 @@ public class ChannelTests
         {
             http.RequestAborted.Register(gone.SetResult);
             while (!http.RequestAborted.IsCancellationRequested)
-                await FakeServer.WriteAsync(http, FakeServer.Frame(new Wire.GetResponse { Value = ByteString.CopyFrom(new byte[10000]) }));
+                await FakeServer.WriteAsync(
+                    http, FakeServer.Frame(new Wire.GetResponse { Value = ByteString.CopyFrom(new byte[10000]) }));
         });
         await using var channel = Channel(server);
         var seen = 0;
-        await foreach (var response in channel.ServerStreamingAsync(Get, new Wire.GetRequest(), default, Patience.Token))
+        var responses = channel.ServerStreamingAsync(Get, new Wire.GetRequest(), default, Patience.Token);
+        await foreach (var response in responses)
         {
             Assert.Equal(10000, response.Value.Length);
             if (++seen == 3)
@@ -189,7 +195,8 @@ public class ChannelTests
     public async Task W4_nobody_listening_is_unavailable_and_not_sent()
     {
         await using var channel = new HttpGrpcChannel(GrpcEndpoint.Parse("unix:/nonexistent/s"), 4096, Patience.Time);
-        var error = await Assert.ThrowsAsync<GrpcException>(() => channel.UnaryAsync(Get, new Wire.GetRequest()).Within());
+        var error = await Assert.ThrowsAsync<GrpcException>(
+            () => channel.UnaryAsync(Get, new Wire.GetRequest()).Within());
         Assert.Equal((GrpcCode.Unavailable, true), (error.Code, error.NotSent));
         Assert.Contains("unix:/nonexistent/s", error.Message, StringComparison.Ordinal);
     }
@@ -211,7 +218,8 @@ public class ChannelTests
     public async Task A_server_that_speaks_another_protocol_is_named()
     {
         var folder = Directory.CreateTempSubdirectory("belay-").FullName;
-        using var listener = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0);
+        using var listener = new System.Net.Sockets.Socket(
+            System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0);
         listener.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(folder + "/s"));
         listener.Listen();
         var serving = Task.Run(async () =>
@@ -225,7 +233,8 @@ public class ChannelTests
         Directory.Delete(folder, recursive: true);
     }
 
-    private static HttpGrpcChannel Channel(FakeServer server) => new(GrpcEndpoint.Parse(server.Address), 1 << 20, Patience.Time);
+    private static HttpGrpcChannel Channel(FakeServer server) =>
+        new(GrpcEndpoint.Parse(server.Address), 1 << 20, Patience.Time);
 
     private static async Task<GrpcException> FailAsync(FakeServer server)
     {

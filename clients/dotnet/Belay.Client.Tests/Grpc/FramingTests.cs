@@ -16,7 +16,7 @@ public class FramingTests
     [InlineData(100000)]
     public async Task Reads_messages_however_the_bytes_arrive(int chunk)
     {
-        var sent = Enumerable.Range(0, 50).Select(i => new Wire.Call { CallId = (ulong)i, Payload = ByteString.CopyFrom(new byte[i * 7]) }).ToList();
+        var sent = Enumerable.Range(0, 50).Select(i => Call((ulong)i, i * 7)).ToList();
         var bytes = sent.SelectMany(FakeServer.Frame).ToArray();
         using var reader = new GrpcMessageReader(new Chunks(bytes, chunk), Bound);
         foreach (var call in sent)
@@ -29,7 +29,8 @@ public class FramingTests
     {
         var big = new Wire.Call { Payload = ByteString.CopyFrom(new byte[1_000_000]) };
         var small = new Wire.Call { CallId = 3 };
-        using var reader = new GrpcMessageReader(new Chunks([.. FakeServer.Frame(big), .. FakeServer.Frame(small), .. FakeServer.Frame(small)], 4096), 2_000_000);
+        byte[] bytes = [.. FakeServer.Frame(big), .. FakeServer.Frame(small), .. FakeServer.Frame(small)];
+        using var reader = new GrpcMessageReader(new Chunks(bytes, 4096), 2_000_000);
         Assert.Equal(big, (await reader.ReadAsync(Wire.Call.Parser, default)).Message);
         Assert.Equal(small, (await reader.ReadAsync(Wire.Call.Parser, default)).Message);
         Assert.Equal(small, (await reader.ReadAsync(Wire.Call.Parser, default)).Message);
@@ -56,7 +57,8 @@ public class FramingTests
     public async Task Hostile_bytes_are_named(byte[] bytes, int code, string text)
     {
         using var reader = new GrpcMessageReader(new MemoryStream(bytes), Bound);
-        var error = await Assert.ThrowsAsync<GrpcException>(async () => await reader.ReadAsync(Wire.Call.Parser, default));
+        var error = await Assert.ThrowsAsync<GrpcException>(
+            async () => await reader.ReadAsync(Wire.Call.Parser, default));
         Assert.Equal(code, error.Code);
         Assert.Contains(text, error.Message, StringComparison.Ordinal);
     }
@@ -80,11 +82,12 @@ public class FramingTests
             var bytes = FakeServer.Frame(new Wire.ServerFrame
             {
                 FirstSequence = 1,
-                Operations = { new Wire.ServerOperation { Call = new Wire.Call { CallId = 1, Payload = ByteString.CopyFrom(new byte[20]) } } },
+                Operations = { new Wire.ServerOperation { Call = Call(1, 20) } },
             });
             for (var i = random.Next(5); i >= 0; i--)
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
-            using var reader = new GrpcMessageReader(new Chunks(bytes[..random.Next(bytes.Length + 1)], 1 + random.Next(9)), Bound);
+            using var reader = new GrpcMessageReader(
+                new Chunks(bytes[..random.Next(bytes.Length + 1)], 1 + random.Next(9)), Bound);
             try
             {
                 while (!(await reader.ReadAsync(Wire.ServerFrame.Parser, default)).Ended)
@@ -101,6 +104,9 @@ public class FramingTests
             }
         }
     }
+
+    private static Wire.Call Call(ulong id, int bytes) =>
+        new() { CallId = id, Payload = ByteString.CopyFrom(new byte[bytes]) };
 
     /// <summary>A stream that gives so many bytes a read.</summary>
     private sealed class Chunks(byte[] bytes, int chunk) : MemoryStream(bytes)

@@ -25,14 +25,16 @@ public class TextTests
     [InlineData("/run/belay/s", "neither")]
     [InlineData("a/b:1", "neither")]
     public void Wrong_addresses_are_named(string text, string expected) =>
-        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => GrpcEndpoint.Parse(text)).Message, StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => GrpcEndpoint.Parse(text)).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void A_socket_path_too_long_for_the_kernel_is_named()
     {
         Assert.NotNull(GrpcEndpoint.Parse("unix:/" + new string('a', 106)));
         var error = Assert.Throws<ArgumentException>(() => GrpcEndpoint.Parse("unix:/" + new string('a', 107)));
-        Assert.Contains("108 bytes long; a unix socket's path has at most 107", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "108 bytes long; a unix socket's path has at most 107", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -52,7 +54,8 @@ public class TextTests
     [InlineData("100%", "100%")]
     [InlineData("%zz%2", "%zz%2")]
     [InlineData("%41%", "A%")]
-    public void Percent_encoding(string text, string expected) => Assert.Equal(expected, GrpcStatusHeaders.Decode(text));
+    public void Percent_encoding(string text, string expected) =>
+        Assert.Equal(expected, GrpcStatusHeaders.Decode(text));
 
     [Theory]
     [InlineData(typeof(InvalidOperationException), "INVALID_OPERATION_EXCEPTION")]

@@ -31,7 +31,8 @@ public class CallTests
         await session.SendAsync(Result((await session.ReadAsync()).Call.CallId, status: status));
         var error = await Assert.ThrowsAsync<BelayException>(() => answer.Within());
         Assert.Equal(
-            (BelayStatus.CallbackFailed, "E", "boom", CallCertainty.Started), (error.Status, error.Reason, error.Detail, error.Certainty));
+            (BelayStatus.CallbackFailed, "E", "boom", CallCertainty.Started),
+            (error.Status, error.Reason, error.Detail, error.Certainty));
         session.End();
     }
 
@@ -54,7 +55,8 @@ public class CallTests
         }
 
         await client.Completion.Within();
-        foreach (var late in new Task[] { callback.InvokeAsync(default).AsTask(), client.ResolveAsync("x").AsTask(), client.PingAsync() })
+        Task[] lates = [callback.InvokeAsync(default).AsTask(), client.ResolveAsync("x").AsTask(), client.PingAsync()];
+        foreach (var late in lates)
         {
             var error = await Assert.ThrowsAsync<BelayException>(() => late.Within());
             Assert.Equal((BelayStatus.Unavailable, CallCertainty.NotSent), (error.Status, error.Certainty));
@@ -67,7 +69,8 @@ public class CallTests
     public async Task W4_what_never_left_the_queue_is_not_sent()
     {
         await using var broker = await FakeBroker.StartAsync();
-        var (client, session) = await broker.OpenAsync(limits: new Wire.Limits { MaxFrameBytes = 1 << 30, MaxPayloadBytes = 1 << 30 });
+        var (client, session) = await broker.OpenAsync(
+            limits: new Wire.Limits { MaxFrameBytes = 1 << 30, MaxPayloadBytes = 1 << 30 });
         using var callback = new RemoteCallback(client, 9, null);
         // The broker does not read: HTTP/2's window fills, the writer stands still, and later calls stay queued.
         var calls = Enumerable.Range(0, 40).Select(_ => callback.InvokeAsync(new byte[1 << 20]).AsTask()).ToArray();
@@ -140,12 +143,16 @@ public class CallTests
     public async Task A_payload_over_the_brokers_bound_is_refused_here_by_name()
     {
         await using var broker = await FakeBroker.StartAsync();
-        var (client, session) = await broker.OpenAsync(limits: new Wire.Limits { MaxPayloadBytes = 100, MaxFrameBytes = 1000 });
+        var (client, session) = await broker.OpenAsync(
+            limits: new Wire.Limits { MaxPayloadBytes = 100, MaxFrameBytes = 1000 });
         using var callback = new RemoteCallback(client, 9, null);
         var error = await Assert.ThrowsAsync<BelayException>(() => callback.InvokeAsync(new byte[101]).AsTask());
-        Assert.Equal((BelayStatus.ResourceExhausted, "PAYLOAD_TOO_LARGE", CallCertainty.NotSent), (error.Status, error.Reason, error.Certainty));
-        error = await Assert.ThrowsAsync<BelayException>(() => client.Store.PutAsync("k"u8.ToArray(), new byte[1000]).AsTask());
-        Assert.Equal((BelayStatus.ResourceExhausted, "FRAME_TOO_LARGE", CallCertainty.NotSent), (error.Status, error.Reason, error.Certainty));
+        Assert.Equal((BelayStatus.ResourceExhausted, "PAYLOAD_TOO_LARGE", CallCertainty.NotSent),
+                     (error.Status, error.Reason, error.Certainty));
+        error = await Assert.ThrowsAsync<BelayException>(
+            () => client.Store.PutAsync("k"u8.ToArray(), new byte[1000]).AsTask());
+        Assert.Equal((BelayStatus.ResourceExhausted, "FRAME_TOO_LARGE", CallCertainty.NotSent),
+                     (error.Status, error.Reason, error.Certainty));
         session.End();
     }
 
@@ -153,7 +160,8 @@ public class CallTests
     public async Task Frames_keep_within_the_brokers_bound()
     {
         await using var broker = await FakeBroker.StartAsync();
-        var (client, session) = await broker.OpenAsync(limits: new Wire.Limits { MaxFrameBytes = 1000, MaxPayloadBytes = 600 });
+        var (client, session) = await broker.OpenAsync(
+            limits: new Wire.Limits { MaxFrameBytes = 1000, MaxPayloadBytes = 600 });
         using var callback = new RemoteCallback(client, 9, null);
         var calls = Enumerable.Range(0, 500).Select(i => callback.InvokeAsync(new byte[i]).AsTask()).ToArray();
         for (var seen = 0; seen < calls.Length;)
@@ -224,5 +232,13 @@ public class CallTests
     }
 
     private static Wire.ServerOperation Result(ulong callId, string payload = "", Wire.Status? status = null) =>
-        new() { Result = new Wire.CallResult { CallId = callId, Payload = ByteString.CopyFromUtf8(payload), Status = status } };
+        new()
+        {
+            Result = new Wire.CallResult
+            {
+                CallId = callId,
+                Payload = ByteString.CopyFromUtf8(payload),
+                Status = status,
+            },
+        };
 }

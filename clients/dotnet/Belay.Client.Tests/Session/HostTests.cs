@@ -49,7 +49,8 @@ public class HostTests
     {
         await using var broker = await FakeBroker.StartAsync();
         var (client, session) = await broker.OpenAsync();
-        using var sync = await session.AcceptRegisterAsync(client.RegisterAsync((_, _, _) => throw new InvalidOperationException("boom")), 1);
+        using var sync = await session.AcceptRegisterAsync(
+            client.RegisterAsync((_, _, _) => throw new InvalidOperationException("boom")), 1);
         using var later = await session.AcceptRegisterAsync(
             client.RegisterAsync(async (_, _) =>
             {
@@ -58,9 +59,12 @@ public class HostTests
             }),
             2);
         await session.SendAsync(Call(1, 1), Call(2, 2));
-        var results = new[] { (await session.ReadAsync()).Result, (await session.ReadAsync()).Result }.OrderBy(r => r.CallId).ToArray();
-        Assert.Equal((42, "INVALID_OPERATION_EXCEPTION", "System.InvalidOperationException: boom"), (results[0].Status.Code, results[0].Status.Reason, results[0].Status.Message));
-        Assert.Equal((42, "OUT_OF_STOCK", "none left"), (results[1].Status.Code, results[1].Status.Reason, results[1].Status.Message));
+        Wire.CallResult[] results = [(await session.ReadAsync()).Result, (await session.ReadAsync()).Result];
+        results = [.. results.OrderBy(r => r.CallId)];
+        Assert.Equal((42, "INVALID_OPERATION_EXCEPTION", "System.InvalidOperationException: boom"),
+            (results[0].Status.Code, results[0].Status.Reason, results[0].Status.Message));
+        Assert.Equal((42, "OUT_OF_STOCK", "none left"),
+            (results[1].Status.Code, results[1].Status.Reason, results[1].Status.Message));
         session.End();
     }
 
@@ -108,7 +112,8 @@ public class HostTests
         await using var broker = await FakeBroker.StartAsync();
         var (client, session) = await broker.OpenAsync();
         var probe = new Probe();
-        var callback = await session.AcceptRegisterAsync(client.RegisterAsync(Nothing, new CallbackOptions { Owned = probe }), 1);
+        var callback = await session.AcceptRegisterAsync(
+            client.RegisterAsync(Nothing, new CallbackOptions { Owned = probe }), 1);
         await session.SendAsync(Released(1), Released(1));
         await callback.Released.Within();
         // Nor when the session ends, nor when a call comes for it after all.
@@ -116,7 +121,9 @@ public class HostTests
         Assert.Equal((int)BelayStatus.Stale, (await session.ReadAsync()).Result.Status.Code);
         session.End();
         await client.Completion.Within();
-        Assert.Equal((1, 0L, 0L, 2L), (probe.Count, client.Ledger.Live, client.Ledger.EndedAgain, client.Session.Hosting.Unknown));
+        Assert.Equal(
+            (1, 0L, 0L, 2L),
+            (probe.Count, client.Ledger.Live, client.Ledger.EndedAgain, client.Session.Hosting.Unknown));
     }
 
     [Theory]
@@ -141,20 +148,17 @@ public class HostTests
                 },
                 new CallbackOptions { Owned = probe }),
             1);
+        var idle = new List<RemoteCallback>();
+        for (ulong handle = 2; handle < 20; handle++)
+            idle.Add(await session.AcceptRegisterAsync(client.RegisterAsync(Nothing), handle));
         await session.SendAsync(Call(1, 1));
         await entered.Task.Within();
         if (bySessionLoss)
-        {
             session.Kill();
-            await client.Completion.Within();
-        }
         else
-        {
-            await session.SendAsync(Released(1));
-            var ping = client.PingAsync();
-            await session.SendAsync(new Wire.ServerOperation { Pong = (await session.ReadAsync()).Ping });
-            await ping.Within(); // so Released has been seen
-        }
+            await session.SendAsync([.. Enumerable.Range(1, 19).Select(i => Released((ulong)i))]);
+        // All the others have ended by now; this one, told before most of them, has not.
+        await Task.WhenAll(idle.Select(i => i.Released)).Within();
 
         Assert.Equal((0, false), (probe.Count, callback.Released.IsCompleted));
         leave.SetResult();
@@ -200,8 +204,10 @@ public class HostTests
 
         var registering = client.RegisterAsync(Nothing, new CallbackOptions { Owned = refused }).AsTask();
         var id = (await session.ReadAsync()).Register.RequestId;
-        await session.ReplyAsync(id, status: new Wire.Status { Code = 6, Reason = "ALREADY_EXISTS", Message = "taken" });
-        Assert.Equal(BelayStatus.AlreadyExists, (await Assert.ThrowsAsync<BelayException>(() => registering.Within())).Status);
+        await session.ReplyAsync(
+            id, status: new Wire.Status { Code = 6, Reason = "ALREADY_EXISTS", Message = "taken" });
+        Assert.Equal(
+            BelayStatus.AlreadyExists, (await Assert.ThrowsAsync<BelayException>(() => registering.Within())).Status);
         await refused.Disposed.Within();
 
         using var before = new CancellationTokenSource();
@@ -246,8 +252,10 @@ public class HostTests
         using var leave = new ManualResetEventSlim();
         var throws = new Probe { OnDispose = () => throw new InvalidOperationException("no") };
         var blocks = new Probe { OnDispose = () => leave.Wait(Patience.Time) };
-        var first = await session.AcceptRegisterAsync(client.RegisterAsync(Nothing, new CallbackOptions { Owned = throws, Label = "t" }), 1);
-        var second = await session.AcceptRegisterAsync(client.RegisterAsync(Nothing, new CallbackOptions { Owned = blocks }), 2);
+        var first = await session.AcceptRegisterAsync(
+            client.RegisterAsync(Nothing, new CallbackOptions { Owned = throws, Label = "t" }), 1);
+        var second = await session.AcceptRegisterAsync(
+            client.RegisterAsync(Nothing, new CallbackOptions { Owned = blocks }), 2);
         await session.SendAsync(Released(2), Released(1));
         var ping = client.PingAsync();
         await session.SendAsync(new Wire.ServerOperation { Pong = (await session.ReadAsync()).Ping });
@@ -265,7 +273,8 @@ public class HostTests
     {
         await using var broker = await FakeBroker.StartAsync();
         var (client, session) = await broker.OpenAsync(limits: new Wire.Limits { MaxPayloadBytes = 100 });
-        using var callback = await session.AcceptRegisterAsync(client.RegisterAsync((_, reply, _) => reply.Write(new byte[101])), 1);
+        using var callback = await session.AcceptRegisterAsync(
+            client.RegisterAsync((_, reply, _) => reply.Write(new byte[101])), 1);
         await session.SendAsync(Call(1, 1));
         var status = (await session.ReadAsync()).Result.Status;
         Assert.Equal((42, "REPLY_TOO_LARGE"), (status.Code, status.Reason));
@@ -276,7 +285,9 @@ public class HostTests
     {
     }
 
-    private static Wire.ServerOperation Call(ulong callId, ulong handle) => new() { Call = new Wire.Call { CallId = callId, Handle = handle } };
+    private static Wire.ServerOperation Call(ulong callId, ulong handle) =>
+        new() { Call = new Wire.Call { CallId = callId, Handle = handle } };
 
-    private static Wire.ServerOperation Released(ulong handle) => new() { Released = new Wire.Released { Handle = handle } };
+    private static Wire.ServerOperation Released(ulong handle) =>
+        new() { Released = new Wire.Released { Handle = handle } };
 }

@@ -1,6 +1,7 @@
 // A real belayd of the test's own, on a short socket, with an empty store; and clients of it.
 //
-// The program comes from the build: BELAY_DAEMON names it. Tests that need it are skipped, by name, where it is not set.
+// The program comes from the build: BELAY_DAEMON names it. Tests that need it are skipped, by name, where it is not
+// set.
 //
 // Thread safety: any thread.
 using System.Diagnostics;
@@ -46,7 +47,8 @@ public sealed class Belayd : IAsyncLifetime
                 await using var client = await BelayClient.ConnectAsync(Address);
                 return;
             }
-            catch (BelayException e) when (e.Status == BelayStatus.Unavailable && Stopwatch.GetElapsedTime(start) < Patience.Time)
+            catch (BelayException e) when (
+                e.Status == BelayStatus.Unavailable && Stopwatch.GetElapsedTime(start) < Patience.Time)
             {
                 if (_process.HasExited)
                     throw new InvalidOperationException($"belayd ended with {_process.ExitCode}");
@@ -65,7 +67,8 @@ public sealed class Belayd : IAsyncLifetime
         return client;
     }
 
-    /// <summary>Live callback handles that a client holds or whose callback it registered, as an administrator sees them.</summary>
+    /// <summary>Live callback handles that a client holds or whose callback it registered, as an administrator sees
+    /// them.</summary>
     public async Task<List<HandleInfo>> CallbacksOfAsync(BelayClient client)
     {
         await using var observer = await BelayClient.ConnectAsync(Address);

@@ -51,7 +51,8 @@ internal sealed class FakeBroker : IAsyncDisposable
 }
 
 /// <summary>The broker's end of one session.</summary>
-[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "The reader's buffer goes with the test.")]
+[System.Diagnostics.CodeAnalysis.SuppressMessage(
+    "Design", "CA1001", Justification = "The reader's buffer goes with the test.")]
 internal sealed class FakeSession
 {
     private readonly HttpContext _http;
@@ -82,7 +83,8 @@ internal sealed class FakeSession
         return _unread.Dequeue();
     }
 
-    /// <summary>The client's next frame, whose operations ReadAsync gives too; null: the client closed the stream.</summary>
+    /// <summary>The client's next frame, whose operations ReadAsync gives too; null: the client closed the
+    /// stream.</summary>
     public async Task<Wire.ClientFrame?> ReadFrameAsync()
     {
         var (ended, frame) = await _reader.ReadAsync(Wire.ClientFrame.Parser, Patience.Token);
@@ -109,12 +111,16 @@ internal sealed class FakeSession
 
     /// <summary>Answers a request.</summary>
     public Task ReplyAsync(ulong requestId, ulong handle = 0, Wire.Status? status = null) =>
-        SendAsync(new Wire.ServerOperation { Reply = new Wire.Reply { RequestId = requestId, Handle = handle, Status = status } });
+        SendAsync(new Wire.ServerOperation
+        {
+            Reply = new Wire.Reply { RequestId = requestId, Handle = handle, Status = status },
+        });
 
     /// <summary>Ends the stream in good order.</summary>
     public void End(int grpcStatus = 0, string? message = null)
     {
-        _http.Response.AppendTrailer("grpc-status", grpcStatus.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        _http.Response.AppendTrailer(
+            "grpc-status", grpcStatus.ToString(System.Globalization.CultureInfo.InvariantCulture));
         if (message is not null)
             _http.Response.AppendTrailer("grpc-message", message);
         _over.TrySetResult();

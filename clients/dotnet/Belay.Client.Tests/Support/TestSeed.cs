@@ -9,7 +9,8 @@ internal static class TestSeed
 
     private static int Choose()
     {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("BELAY_TEST_SEED"), NumberStyles.Integer, CultureInfo.InvariantCulture, out var given)
+        var text = Environment.GetEnvironmentVariable("BELAY_TEST_SEED");
+        var seed = int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var given)
             ? given
             : Random.Shared.Next();
         Console.WriteLine($"BELAY_TEST_SEED={seed}");

@@ -37,7 +37,8 @@ internal sealed class DuplexContent : HttpContent
         SerializeToStreamAsync(stream, context, CancellationToken.None);
 
     /// <inheritdoc/>
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    protected override async Task SerializeToStreamAsync(
+        Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
         // Without this the headers wait for the first message, and a server that speaks first is not heard.
         await stream.FlushAsync(cancellationToken).ConfigureAwait(false);

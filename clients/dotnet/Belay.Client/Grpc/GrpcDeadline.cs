@@ -34,7 +34,8 @@ internal sealed class GrpcDeadline : IDisposable
         {
             _callers.ThrowIfCancellationRequested();
             if (_source is { IsCancellationRequested: true })
-                throw new GrpcException(GrpcCode.DeadlineExceeded, $"no answer from {target} within {_timeout!.Value.TotalMilliseconds} ms", false, e);
+                throw new GrpcException(GrpcCode.DeadlineExceeded,
+                    $"no answer from {target} within {_timeout!.Value.TotalMilliseconds} ms", false, e);
             throw GrpcErrors.From(e, target);
         }
     }

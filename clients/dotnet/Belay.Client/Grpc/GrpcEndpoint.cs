@@ -44,20 +44,26 @@ internal sealed record GrpcEndpoint
         {
             var path = address["unix:".Length..];
             if (path.StartsWith("///", StringComparison.Ordinal)) path = path[2..];
-            if (path.Length == 0) throw new ArgumentException($"address '{address}' names no socket: unix:/path", nameof(address));
+            if (path.Length == 0)
+                throw new ArgumentException($"address '{address}' names no socket: unix:/path", nameof(address));
             var size = Encoding.UTF8.GetByteCount(path);
             if (size > MaxUnixPathBytes)
                 throw new ArgumentException(
-                    $"socket path is {size} bytes long; a unix socket's path has at most {MaxUnixPathBytes}: {path}", nameof(address));
+                    $"socket path is {size} bytes long; a unix socket's path has at most {MaxUnixPathBytes}: {path}",
+                    nameof(address));
             return new GrpcEndpoint(path, "localhost", 0);
         }
 
-        var rest = address.StartsWith("http://", StringComparison.OrdinalIgnoreCase) ? address["http://".Length..].TrimEnd('/') : address;
+        var rest = address.StartsWith("http://", StringComparison.OrdinalIgnoreCase)
+            ? address["http://".Length..].TrimEnd('/')
+            : address;
         if (rest.Contains("://", StringComparison.Ordinal))
-            throw new ArgumentException($"address '{address}' has a scheme that is not spoken here: unix:/path or host:port", nameof(address));
+            throw new ArgumentException(
+                $"address '{address}' has a scheme that is not spoken here: unix:/path or host:port", nameof(address));
         var colon = rest.LastIndexOf(':');
         if (colon <= 0 || rest.Contains('/', StringComparison.Ordinal)
-            || !ushort.TryParse(rest.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0)
+            || !ushort.TryParse(rest.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            || port == 0)
             throw new ArgumentException($"address '{address}' is neither unix:/path nor host:port", nameof(address));
         return new GrpcEndpoint(null, rest[..colon].Trim('[', ']'), port);
     }

@@ -20,6 +20,10 @@ internal static class GrpcErrors
     /// <summary>The gRPC failure that <paramref name="error"/> means for a call to <paramref name="target"/>.</summary>
     public static GrpcException From(Exception error, string target)
     {
+        var connecting = error is HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError,
+        };
         for (var e = error; e is not null; e = e.InnerException)
         {
             switch (e)
@@ -27,15 +31,21 @@ internal static class GrpcErrors
                 case GrpcException grpc:
                     return grpc;
                 case HttpProtocolException http2:
-                    return new GrpcException(CodeOf(http2.ErrorCode), $"{target} ended the stream: {http2.Message}", http2.ErrorCode == Http2RefusedStream, error);
-                case SocketException socket when error is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError }:
-                    return new GrpcException(GrpcCode.Unavailable, $"cannot connect to {target}: {socket.Message}", true, error);
+                    return new GrpcException(CodeOf(http2.ErrorCode), $"{target} ended the stream: {http2.Message}",
+                        http2.ErrorCode == Http2RefusedStream, error);
+                case SocketException socket when connecting:
+                    // What the runtime makes of ENOENT for a unix socket helps nobody.
+                    var text = socket.SocketErrorCode == SocketError.AddressNotAvailable
+                        ? "there is no socket; is belayd running?"
+                        : socket.Message;
+                    return new GrpcException(GrpcCode.Unavailable, $"cannot connect to {target}: {text}", true, error);
             }
         }
 
-        var connecting = error is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
-        var text = connecting ? $"cannot connect to {target}: {error.Message}" : $"connection to {target} was lost: {error.Message}";
-        return new GrpcException(GrpcCode.Unavailable, text, connecting, error);
+        var what = connecting
+            ? $"cannot connect to {target}: {error.Message}"
+            : $"connection to {target} was lost: {error.Message}";
+        return new GrpcException(GrpcCode.Unavailable, what, connecting, error);
     }
 
     private static int CodeOf(long http2) => http2 switch

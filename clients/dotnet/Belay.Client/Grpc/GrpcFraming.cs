@@ -42,7 +42,8 @@ internal sealed class GrpcMessageReader(Stream body, int maxMessageBytes) : IDis
 
     /// <summary>Reads the next message; false when the body ended between messages.</summary>
     /// <exception cref="GrpcException">The framing is broken, or the message is not what it should be.</exception>
-    public async ValueTask<(bool Ended, T? Message)> ReadAsync<T>(MessageParser<T> parser, CancellationToken cancellationToken)
+    public async ValueTask<(bool Ended, T? Message)> ReadAsync<T>(
+        MessageParser<T> parser, CancellationToken cancellationToken)
         where T : IMessage<T>
     {
         if (!await FillAsync(GrpcFraming.PrefixBytes, "message prefix", cancellationToken).ConfigureAwait(false))
@@ -66,7 +67,8 @@ internal sealed class GrpcMessageReader(Stream body, int maxMessageBytes) : IDis
         if (prefix[0] != 0) throw Broken($"the compressed flag is {prefix[0]}, not 0 or 1");
         var size = BinaryPrimitives.ReadUInt32BigEndian(prefix[1..]);
         if (size > (uint)maxMessageBytes)
-            throw new GrpcException(GrpcCode.ResourceExhausted, $"a message of {size} bytes came; the bound is {maxMessageBytes}");
+            throw new GrpcException(
+                GrpcCode.ResourceExhausted, $"a message of {size} bytes came; the bound is {maxMessageBytes}");
         _start += GrpcFraming.PrefixBytes;
         return (int)size;
     }
@@ -82,7 +84,8 @@ internal sealed class GrpcMessageReader(Stream body, int maxMessageBytes) : IDis
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new GrpcException(GrpcCode.Internal, $"a message of {size} bytes is not a {typeof(T).Name}: {e.Message}", false, e);
+            throw new GrpcException(
+                GrpcCode.Internal, $"a message of {size} bytes is not a {typeof(T).Name}: {e.Message}", false, e);
         }
     }
 

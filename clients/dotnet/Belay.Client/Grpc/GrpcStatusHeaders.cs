@@ -20,10 +20,12 @@ internal static class GrpcStatusHeaders
     {
         if (response.StatusCode != HttpStatusCode.OK)
             return FromFields(response.Headers)
-                ?? new GrpcException(FromHttp(response.StatusCode), $"the server answered HTTP {(int)response.StatusCode}, not a gRPC response");
+                ?? new GrpcException(FromHttp(response.StatusCode),
+                    $"the server answered HTTP {(int)response.StatusCode}, not a gRPC response");
         var type = response.Content.Headers.ContentType?.MediaType;
         if (type is null || !type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase))
-            return new GrpcException(GrpcCode.Unknown, $"the server answered content of type '{type ?? "none"}', not application/grpc");
+            return new GrpcException(
+                GrpcCode.Unknown, $"the server answered content of type '{type ?? "none"}', not application/grpc");
         return FromFields(response.Headers);
     }
 
@@ -54,7 +56,8 @@ internal static class GrpcStatusHeaders
         for (var i = 0; i < text.Length; i++)
         {
             if (text[i] == '%' && i + 2 < text.Length
-                && byte.TryParse(text.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value))
+                && byte.TryParse(
+                    text.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value))
             {
                 bytes.Add(value);
                 i += 2;

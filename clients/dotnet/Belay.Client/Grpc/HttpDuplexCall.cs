@@ -13,7 +13,8 @@ using Google.Protobuf;
 namespace Belay.Client.Grpc;
 
 /// <summary>An open duplex call.</summary>
-internal sealed class HttpDuplexCall<TRequest, TResponse>(GrpcMethod<TRequest, TResponse> method, DuplexContent content, string target)
+internal sealed class HttpDuplexCall<TRequest, TResponse>(
+    GrpcMethod<TRequest, TResponse> method, DuplexContent content, string target)
     : IGrpcDuplexCall<TRequest, TResponse>
     where TRequest : IMessage<TRequest>
     where TResponse : IMessage<TResponse>
@@ -28,7 +29,8 @@ internal sealed class HttpDuplexCall<TRequest, TResponse>(GrpcMethod<TRequest, T
     {
         _response = send(_ended.Token);
         _ = _response.ContinueWith(
-            static (response, state) => ((DuplexContent)state!).Fail(response.Exception?.InnerException ?? new OperationCanceledException()),
+            static (response, state) =>
+                ((DuplexContent)state!).Fail(response.Exception?.InnerException ?? new OperationCanceledException()),
             content,
             CancellationToken.None,
             TaskContinuationOptions.NotOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously,
@@ -116,7 +118,8 @@ internal sealed class HttpDuplexCall<TRequest, TResponse>(GrpcMethod<TRequest, T
         {
             using var body = await _response!.ConfigureAwait(false);
         }
-        catch (Exception e) when (e is GrpcException or HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception e) when (
+            e is GrpcException or HttpRequestException or IOException or OperationCanceledException)
         {
             // The reader has been told.
         }

@@ -55,9 +55,11 @@ internal sealed class HttpGrpcChannel : IGrpcChannel
         where TResponse : IMessage<TResponse>
     {
         TResponse? answer = default;
-        await foreach (var response in ServerStreamingAsync(method, request, options, cancellationToken).ConfigureAwait(false))
+        var responses = ServerStreamingAsync(method, request, options, cancellationToken);
+        await foreach (var response in responses.ConfigureAwait(false))
         {
-            if (answer is not null) throw new GrpcException(GrpcCode.Internal, $"{method.FullName} answered more than one message");
+            if (answer is not null)
+                throw new GrpcException(GrpcCode.Internal, $"{method.FullName} answered more than one message");
             answer = response;
         }
 
@@ -75,13 +77,15 @@ internal sealed class HttpGrpcChannel : IGrpcChannel
     {
         var body = new byte[GrpcFraming.FramedSize(request)];
         GrpcFraming.Write(request, body);
-        using var content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/grpc") } };
+        using var content = new ByteArrayContent(body);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
         using var message = NewRequest(method.FullName, content, options);
         using var deadline = new GrpcDeadline(options.Timeout, cancellationToken);
         using var call = await deadline.Run(() => StartAsync(message, deadline.Token), Target).ConfigureAwait(false);
         while (true)
         {
-            var (ended, response) = await deadline.Run(() => call.NextAsync(method.ResponseParser, deadline.Token).AsTask(), Target).ConfigureAwait(false);
+            var (ended, response) = await deadline.Run(
+                () => call.NextAsync(method.ResponseParser, deadline.Token).AsTask(), Target).ConfigureAwait(false);
             if (ended) yield break;
             yield return response!;
         }
@@ -144,7 +148,8 @@ internal sealed class HttpGrpcChannel : IGrpcChannel
         request.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));
         request.Headers.TryAddWithoutValidation("grpc-accept-encoding", "identity");
         request.Headers.TryAddWithoutValidation("user-agent", "belay-dotnet/0.1");
-        if (options.Timeout is { } timeout) request.Headers.TryAddWithoutValidation("grpc-timeout", GrpcStatusHeaders.Timeout(timeout));
+        if (options.Timeout is { } timeout)
+            request.Headers.TryAddWithoutValidation("grpc-timeout", GrpcStatusHeaders.Timeout(timeout));
         foreach (var (name, value) in options.Metadata ?? []) request.Headers.TryAddWithoutValidation(name, value);
         return request;
     }

@@ -12,7 +12,8 @@ internal sealed class HttpResponseBody(HttpResponseMessage response, Stream body
 
     /// <summary>The next message; Ended when the call ended with OK.</summary>
     /// <exception cref="GrpcException">The call ended otherwise, or what came is no gRPC.</exception>
-    public async ValueTask<(bool Ended, T? Message)> NextAsync<T>(MessageParser<T> parser, CancellationToken cancellationToken)
+    public async ValueTask<(bool Ended, T? Message)> NextAsync<T>(
+        MessageParser<T> parser, CancellationToken cancellationToken)
         where T : IMessage<T>
     {
         var next = await _reader.ReadAsync(parser, cancellationToken).ConfigureAwait(false);

@@ -33,7 +33,8 @@ public interface IGrpcChannel : IAsyncDisposable
         where TRequest : IMessage<TRequest>
         where TResponse : IMessage<TResponse>;
 
-    /// <summary>Calls a method that takes one message and answers a stream. Read slowly, and the server waits.</summary>
+    /// <summary>Calls a method that takes one message and answers a stream. Read slowly, and the server
+    /// waits.</summary>
     /// <typeparam name="TRequest">The request message.</typeparam>
     /// <typeparam name="TResponse">The response message.</typeparam>
     /// <param name="method">Which method.</param>

@@ -27,7 +27,8 @@ internal sealed class BelaySession : IAsyncDisposable
 
     private readonly IGrpcDuplexCall<Wire.ClientFrame, Wire.ServerFrame> _call;
     private readonly SessionReader _reader;
-    private readonly TaskCompletionSource<Wire.Welcome> _welcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<Wire.Welcome> _welcome = new(
+        TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<ulong, TaskCompletionSource> _pings = new();
     private readonly string _target;
@@ -71,7 +72,8 @@ internal sealed class BelaySession : IAsyncDisposable
 
     /// <summary>Opens a session.</summary>
     /// <exception cref="BelayException">It could not be had.</exception>
-    public static async Task<BelaySession> OpenAsync(IGrpcChannel channel, Wire.Hello hello, CancellationToken cancellationToken)
+    public static async Task<BelaySession> OpenAsync(
+        IGrpcChannel channel, Wire.Hello hello, CancellationToken cancellationToken)
     {
         IGrpcDuplexCall<Wire.ClientFrame, Wire.ServerFrame> call;
         try
@@ -112,7 +114,8 @@ internal sealed class BelaySession : IAsyncDisposable
             offered?.End();
             throw new BelayException(
                 BelayStatus.ResourceExhausted, "FRAME_TOO_LARGE",
-                $"the request has {size} bytes; the broker takes {_maxFrameBytes} in a frame (max_frame_bytes)", CallCertainty.NotSent);
+                $"the request has {size} bytes; the broker takes {_maxFrameBytes} in a frame (max_frame_bytes)",
+                CallCertainty.NotSent);
         }
 
         return Requests.SendAsync(id, operation, cancellationToken, offered);
@@ -123,7 +126,8 @@ internal sealed class BelaySession : IAsyncDisposable
     {
         // The release itself is not to be taken back: only the waiting can be.
         var release = SendAsync(
-            id => new Wire.ClientOperation { Release = new Wire.Release { RequestId = id, Handle = handle } }, CancellationToken.None);
+            id => new Wire.ClientOperation { Release = new Wire.Release { RequestId = id, Handle = handle } },
+            CancellationToken.None);
         await release.AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -154,9 +158,11 @@ internal sealed class BelaySession : IAsyncDisposable
         var limits = welcome.Limits ?? new Wire.Limits();
         if (limits.MaxFrameBytes > 0)
             _maxFrameBytes = (int)Math.Min(limits.MaxFrameBytes, int.MaxValue);
-        Hosting.MaxPayloadBytes = limits.MaxPayloadBytes > 0 ? limits.MaxPayloadBytes : Math.Max(0, _maxFrameBytes - CallOverheadBytes);
-        _calls = new OutgoingCalls(
-            Outbox, Hosting.MaxPayloadBytes, limits.MaxCallsInFlight > 0 ? (int)Math.Min(limits.MaxCallsInFlight, int.MaxValue) : DefaultMaxCalls);
+        Hosting.MaxPayloadBytes = limits.MaxPayloadBytes > 0
+            ? limits.MaxPayloadBytes
+            : Math.Max(0, _maxFrameBytes - CallOverheadBytes);
+        var maxCalls = limits.MaxCallsInFlight > 0 ? Math.Min(limits.MaxCallsInFlight, int.MaxValue) : DefaultMaxCalls;
+        _calls = new OutgoingCalls(Outbox, Hosting.MaxPayloadBytes, (int)maxCalls);
         _welcome.TrySetResult(welcome);
     }
 
@@ -246,6 +252,10 @@ internal sealed class BelaySession : IAsyncDisposable
             pong.TrySetException(over(CallCertainty.SentUnknown));
     }
 
+    private static bool IsBreachOfProtocol(GrpcException error) =>
+        error.Code is GrpcCode.Internal or GrpcCode.ResourceExhausted
+        && error.InnerException is null or InvalidProtocolBufferException;
+
     /// <summary>Why the session is over, for an operation that got so far.</summary>
     private Func<CallCertainty, BelayException> Reason(Exception? error)
     {
@@ -254,16 +264,18 @@ internal sealed class BelaySession : IAsyncDisposable
                 BelayStatus.Closed, "SESSION_CLOSED", $"the client of {_target} was disposed", certainty);
         if (_reader.Goodbye is { Code: not 0 } goodbye)
             return certainty => new BelayException(
-                (BelayStatus)goodbye.Code, goodbye.Reason, $"{_target} ended the session: {goodbye.Message}", certainty, error);
+                (BelayStatus)goodbye.Code, goodbye.Reason,
+                $"{_target} ended the session: {goodbye.Message}", certainty, error);
         // A broken protocol is no lost connection: what came over it was wrong, and would be again.
-        if (error is GrpcException grpc && (_calls is null || grpc is
-            { Code: GrpcCode.Internal or GrpcCode.ResourceExhausted, InnerException: null or InvalidProtocolBufferException }))
+        if (error is GrpcException grpc && (_calls is null || IsBreachOfProtocol(grpc)))
         {
             var cause = WireStatus.OfGrpc(grpc);
             return certainty => new BelayException(cause.Status, cause.Reason, cause.Detail, certainty, grpc);
         }
 
-        var text = error is null ? $"{_target} ended the session" : $"the session with {_target} was lost: {error.Message}";
+        var text = error is null
+            ? $"{_target} ended the session"
+            : $"the session with {_target} was lost: {error.Message}";
         return certainty => new BelayException(BelayStatus.Unavailable, "SESSION_LOST", text, certainty, error);
     }
 }

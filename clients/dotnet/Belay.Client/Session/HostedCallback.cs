@@ -2,8 +2,9 @@
 //
 // Invariants
 //   - The closure ends exactly once, after the broker has said Released (or the session has ended) AND the last call
-//     running here has returned. The broker's word alone is not enough: when the session is lost, or a call's caller has
-//     gone, calls may still be running in this process, and what they use must not be disposed under them (W5, R5).
+//     running here has returned. The broker's word alone is not enough: when the session is lost, or a call's
+//     caller has gone, calls may still be running in this process, and what they use must not be disposed under
+//     them (W5, R5).
 //   - After End no call begins.
 //   - The closure's end, which runs the program's Dispose, never runs on the session's reader.
 //

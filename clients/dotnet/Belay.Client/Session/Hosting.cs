@@ -33,7 +33,8 @@ internal sealed class Hosting
     /// <summary>Calls running here.</summary>
     public int Running => _running.Count;
 
-    /// <summary>Released and Call operations that named a callback that is not here: 0 as long as the broker keeps its word.</summary>
+    /// <summary>Released and Call operations that named a callback that is not here: 0 as long as the broker keeps its
+    /// word.</summary>
     public long Unknown => Interlocked.Read(ref _unknown);
 
     /// <summary>A Register was answered.</summary>
@@ -47,7 +48,8 @@ internal sealed class Hosting
             Interlocked.Increment(ref _unknown);
             var status = WireStatus.Of(
                 BelayStatus.Stale, "STALE", $"this session hosts no callback {call.Handle}", CallCertainty.NotSent);
-            _outbox.Post(new Wire.ClientOperation { Result = new Wire.CallResult { CallId = call.CallId, Status = status } });
+            _outbox.Post(
+                new Wire.ClientOperation { Result = new Wire.CallResult { CallId = call.CallId, Status = status } });
             return;
         }
 

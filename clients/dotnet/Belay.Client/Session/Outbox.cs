@@ -4,8 +4,8 @@
 //   - Operations leave in the order in which they were queued, numbered from 1 without gaps.
 //   - A frame holds what is queued, up to the frame bound; it is flushed when the queue is empty. So a lone operation
 //     leaves at once, and under load many share a frame.
-//   - Posting never waits and never fails for lack of anything: releases come from finalizers (R6). What can grow, calls
-//     and replies, goes through PostAsync, which waits while too many bytes are queued.
+//   - Posting never waits and never fails for lack of anything: releases come from finalizers (R6). What can grow,
+//     calls and replies, goes through PostAsync, which waits while too many bytes are queued.
 //
 // Thread safety: Post, PostAsync and Complete from any thread; RunAsync once.
 using System.Threading.Channels;
@@ -22,13 +22,15 @@ internal sealed class Outbox
     /// <summary>What a queued operation costs besides its payload.</summary>
     public const int OverheadBytes = 64;
 
-    /// <summary>Where a frame is big enough although more is queued: larger ones only delay the first operation.</summary>
+    /// <summary>Where a frame is big enough although more is queued: larger ones only delay the first
+    /// operation.</summary>
     private const int UsualFrameBytes = 64 * 1024;
 
     /// <summary>Received operations after which an acknowledgement goes out even if nothing else does.</summary>
     private const ulong AckEvery = 256;
 
-    private readonly Channel<Item> _queue = Channel.CreateUnbounded<Item>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<Item> _queue = Channel.CreateUnbounded<Item>(
+        new UnboundedChannelOptions { SingleReader = true });
     private readonly object _roomLock = new();
     private TaskCompletionSource? _room;
     private long _queuedBytes;

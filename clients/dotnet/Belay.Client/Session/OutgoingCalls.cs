@@ -19,7 +19,8 @@ namespace Belay.Client.Session;
 internal sealed class OutgoingCalls
 {
     /// <summary>
-    /// The broker keeps the deadline and knows best how far a call got; only when its answer is this late do we give up.
+    /// The broker keeps the deadline and knows best how far a call got; only when its answer is this late do we give
+    /// up.
     /// </summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
@@ -60,7 +61,8 @@ internal sealed class OutgoingCalls
         if (request.Length > _maxPayloadBytes)
             throw new BelayException(
                 BelayStatus.ResourceExhausted, "PAYLOAD_TOO_LARGE",
-                $"the request has {request.Length} bytes; the broker takes {_maxPayloadBytes} (max_payload_bytes)", CallCertainty.NotSent);
+                $"the request has {request.Length} bytes; the broker takes {_maxPayloadBytes} (max_payload_bytes)",
+                CallCertainty.NotSent);
         if (!await _slots.WaitAsync(timeout ?? Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))
             throw TimedOut(timeout!.Value, CallCertainty.NotSent, "as many calls as the broker allows are in flight");
         var pending = new Pending<Wire.CallResult>(Interlocked.Increment(ref _lastId));
@@ -90,7 +92,8 @@ internal sealed class OutgoingCalls
     }
 
     private async ValueTask<Wire.CallResult> SendAsync(
-        Pending<Wire.CallResult> pending, ulong handle, ReadOnlyMemory<byte> request, TimeSpan? timeout, CancellationToken cancellationToken)
+        Pending<Wire.CallResult> pending, ulong handle, ReadOnlyMemory<byte> request, TimeSpan? timeout,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -101,11 +104,12 @@ internal sealed class OutgoingCalls
                 CallId = pending.Id,
                 Handle = handle,
                 Payload = ByteString.CopyFrom(request.Span),
-                TimeoutMs = timeout is { } time ? (uint)Math.Clamp(Math.Ceiling(time.TotalMilliseconds), 1, uint.MaxValue) : 0,
+                TimeoutMs = (uint)Math.Clamp(Math.Ceiling(timeout?.TotalMilliseconds ?? 0), 0, uint.MaxValue),
             };
             var posting = _outbox.PostAsync(new Wire.ClientOperation { Call = call }, pending, cancellationToken);
             if (!posting.IsCompletedSuccessfully)
-                await posting.AsTask().WaitAsync(timeout ?? Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false);
+                await posting.AsTask().WaitAsync(timeout ?? Timeout.InfiniteTimeSpan, cancellationToken)
+                    .ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -125,7 +129,8 @@ internal sealed class OutgoingCalls
     private async ValueTask<Wire.CallResult> WaitAsync(
         Pending<Wire.CallResult> pending, TimeSpan? timeout, CancellationToken cancellationToken)
     {
-        using var registration = cancellationToken.UnsafeRegister((_, token) => GiveUp(pending, () => pending.TryCancel(token)), null);
+        using var registration = cancellationToken.UnsafeRegister(
+            (_, token) => GiveUp(pending, () => pending.TryCancel(token)), null);
         if (timeout is not { } time)
             return await pending.Answer.ConfigureAwait(false);
         try
@@ -157,11 +162,13 @@ internal sealed class OutgoingCalls
     }
 
     private static BelayException TimedOut(TimeSpan timeout, CallCertainty certainty, string why) =>
-        new(BelayStatus.DeadlineExceeded, "DEADLINE_EXCEEDED", $"no answer within {timeout.TotalMilliseconds} ms: {why}", certainty);
+        new(BelayStatus.DeadlineExceeded, "DEADLINE_EXCEEDED",
+            $"no answer within {timeout.TotalMilliseconds} ms: {why}", certainty);
 
     /// <summary>The bytes of a payload that nobody else will look at: its own array, where it has one.</summary>
     private static byte[] Take(ByteString payload) =>
-        MemoryMarshal.TryGetArray(payload.Memory, out var segment) && segment.Array is { } array && array.Length == segment.Count
+        MemoryMarshal.TryGetArray(payload.Memory, out var segment)
+        && segment.Array is { } array && array.Length == segment.Count
             ? array
             : payload.ToByteArray();
 }

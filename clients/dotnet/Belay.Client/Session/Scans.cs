@@ -2,8 +2,8 @@
 //
 // Invariants
 //   - The reader of the session never waits for a slow reader of rows. A scan whose unread rows exceed the bound fails
-//     by itself with RESOURCE_EXHAUSTED and disturbs nobody. (Scans without a filter run on a stream of their own, where
-//     HTTP/2 makes the broker wait; see RemoteStore.)
+//     by itself with RESOURCE_EXHAUSTED and disturbs nobody. (Scans without a filter run on a stream of their own,
+//     where HTTP/2 makes the broker wait; see RemoteStore.)
 //   - Rows of a scan that nobody reads any more are dropped.
 //
 // Thread safety: Add and Drop from any thread; Take from the session's reader; one reader per Rows channel.

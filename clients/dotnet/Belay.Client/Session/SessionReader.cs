@@ -35,7 +35,8 @@ internal sealed class SessionReader
                 continue;
             if (frame.FirstSequence != _nextSequence)
                 throw new GrpcException(
-                    GrpcCode.Internal, $"the broker broke the protocol: operation {_nextSequence} was due, {frame.FirstSequence} came");
+                    GrpcCode.Internal,
+                    $"the broker broke the protocol: operation {_nextSequence} was due, {frame.FirstSequence} came");
             foreach (var operation in frame.Operations)
                 Take(operation);
             _nextSequence += (ulong)frame.Operations.Count;

@@ -32,7 +32,8 @@ internal static class WireStatus
             throw ToException(status!);
     }
 
-    /// <summary>What a host answers for a callback that threw: the type as the reason, type and text as the message.</summary>
+    /// <summary>What a host answers for a callback that threw: the type as the reason, type and text as the
+    /// message.</summary>
     /// <remarks>A <see cref="BelayException"/> brings a reason and a text of its own.</remarks>
     public static Wire.Status OfCallback(Exception exception) => new()
     {
