@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "belay/client/client.h"
@@ -37,6 +38,15 @@ class Welcome;
 }  // namespace belay::v1
 
 namespace belay::client {
+
+// How often calls are looked through for those that the broker failed to end.
+inline constexpr std::uint32_t kSweepMs = 250;
+
+// `status`, of an operation that got so far.
+inline Status WithCertainty(Status status, Certainty certainty) {
+  status.certainty = certainty;
+  return status;
+}
 
 class Session final : public Stream::Listener, public std::enable_shared_from_this<Session> {
  public:
