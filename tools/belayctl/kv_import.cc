@@ -1,17 +1,21 @@
-// kv import: JSON lines into the store, many puts in flight so that they share commits.
+// kv import: JSON lines into the store, over several sessions.
 //
-// The session keeps the order of its operations, so of a key that occurs twice the last line wins. On a
-// failure the import stops reading, waits for what is in flight, and says at which line it was; lines
-// before that one are in the store, some after it may be.
+// The store commits what arrives together as one group, but a session's operations one after the other.
+// So keys are spread over sessions, each key always to the same one: of a key that occurs twice the last
+// line wins. On a failure the import stops reading, waits for what is in flight, and says at which line
+// it was; lines before that one may be missing, some after it may be in the store.
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "belay/client/client.h"
@@ -26,17 +30,28 @@ namespace {
 // bounded with values of the usual size.
 constexpr int kWindow = 256;
 constexpr std::size_t kWindowBytes = 16u << 20;
+constexpr std::size_t kSessions = 16;
 
 class Importer {
  public:
-  Importer(client::Client& client, bool is_async, bool has_progress)
-      : client_(client), is_async_(is_async), has_progress_(has_progress) {}
+  Importer(const Context& context, bool is_async, bool has_progress)
+      : context_(context), is_async_(is_async), has_progress_(has_progress) {}
 
   ~Importer() { (void)Drain(); }
+
+  // Opens the first session, so that a broker that is not there is said before anything is read.
+  client::Status Open() { return Open(sessions_[0]); }
 
   // Puts one pair; `where` names it in an error. False: stop, something has failed.
   bool Put(KeyValue pair, std::string where) {
     const std::size_t bytes = pair.key.size() + pair.value.size();
+    std::optional<client::Client>& session =
+        sessions_[std::hash<std::string>()(pair.key) % kSessions];
+    if (client::Status status = Open(session); !status.ok()) {
+      std::scoped_lock lock(mutex_);
+      if (failure_.ok()) Fail(std::move(status), where);
+      return false;
+    }
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] {
@@ -49,7 +64,7 @@ class Importer {
     }
     client::WriteOptions options;
     options.async = is_async_;
-    client_.PutAsync(
+    session->PutAsync(
         std::move(pair.key), std::move(pair.value), options,
         [this, bytes, where = std::move(where)](const client::Result<std::uint64_t>& result) {
           std::scoped_lock lock(mutex_);
@@ -58,8 +73,7 @@ class Importer {
           if (result.ok()) {
             ++count_;
           } else if (failure_.ok()) {
-            failure_ = result.status();
-            failed_at_ = where;
+            Fail(result.status(), where);
           }
           changed_.notify_one();
         });
@@ -101,7 +115,25 @@ class Importer {
  private:
   using Clock = std::chrono::steady_clock;
 
-  client::Client& client_;
+  client::Status Open(std::optional<client::Client>& session) {
+    if (session) return {};
+    client::ClientOptions options;
+    options.client_name = "belayctl";
+    options.connect_timeout_ms = context_.settings().timeout_ms;
+    client::Result<client::Client> client =
+        client::Client::Connect(context_.settings().target, std::move(options));
+    if (!client.ok()) return client.status();
+    session.emplace(*std::move(client));
+    return {};
+  }
+
+  // REQUIRES: mutex_ held
+  void Fail(client::Status status, const std::string& where) {
+    failure_ = std::move(status);
+    failed_at_ = where;
+  }
+
+  const Context& context_;
   const bool is_async_;
   const bool has_progress_;
   const Clock::time_point begun_ = Clock::now();
@@ -114,6 +146,9 @@ class Importer {
   std::uint64_t count_ = 0;
   client::Status failure_;
   std::string failed_at_;
+
+  // Last, so first to go: no completion comes after that.
+  std::array<std::optional<client::Client>, kSessions> sessions_;
 };
 
 // What was wrong with a file; "" if nothing.
@@ -134,14 +169,10 @@ std::string ImportStream(std::istream& in, const std::string& name, Importer& im
 }  // namespace
 
 int RunKvImport(const Context& context, const ImportOptions& options) {
-  client::ClientOptions client_options;
-  client_options.client_name = "belayctl";
-  client_options.connect_timeout_ms = context.settings().timeout_ms;
-  client::Result<client::Client> client =
-      client::Client::Connect(context.settings().target, std::move(client_options));
-  if (!client.ok()) return context.Fail(client.status(), "cannot open a session");
-
-  Importer importer(*client, options.is_async, !options.is_quiet && isatty(STDERR_FILENO) == 1);
+  Importer importer(context, options.is_async, !options.is_quiet && isatty(STDERR_FILENO) == 1);
+  if (const client::Status status = importer.Open(); !status.ok()) {
+    return context.Fail(status, "cannot open a session");
+  }
   std::vector<std::string> files = options.files;
   if (files.empty()) files.push_back("-");
   std::string wrong;

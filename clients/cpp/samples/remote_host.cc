@@ -8,14 +8,13 @@
 //   release-in-flight  releases a callback while a call of it runs, and prints in which order things end
 //   quit               (or the end of the input) ends the session
 // Each prompt-worthy moment is one line that begins with "host: ".
-#include <chrono>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <future>
 #include <iostream>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "belay/client/client.h"
@@ -55,7 +54,7 @@ Status Scan(Client& client, std::uint64_t filter) {
 
 // What the greeter closes over; a caller named "slow caller" is kept waiting until `finish`.
 struct Greeter {
-  int greeted = 0;
+  std::atomic<int> greeted{0};  // calls run on two threads
   std::promise<void> in_flight;
   std::promise<void> finish;
 
@@ -108,6 +107,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: remote_host ENDPOINT [MIN_KIB]\n");
     return 2;
   }
+  std::promise<void> greeter_released;  // first: the session's end may tell it too
   const long min_kib = argc > 2 ? std::atol(argv[2]) : 1000;
   belay::client::ClientOptions options;
   options.client_name = "remote_host";
@@ -134,7 +134,6 @@ int main(int argc, char** argv) {
   if (!watch.ok()) return Fail("attach the watch", watch.status());
   auto greeter = std::make_shared<Greeter>();
   const std::weak_ptr<Greeter> watched = greeter;
-  std::promise<void> greeter_released;
   Result<Handle> greet = client->Register(
       belay::client::Sync([greeter = std::exchange(greeter, nullptr)](const Request& request)
                               -> Result<std::string> { return greeter->Greet(request.payload); }),
