@@ -212,7 +212,7 @@ TEST_F(RegistryTest, R3_AFailedRegistrationReleasesTheContextBeforeItReturns) {
     Code code;
   } cases[] = {
       {0, Code::kMalformed},
-      {MakeHandle(Kind::kOwner, 7, 12345), Code::kMalformed},
+      {MakeHandle(Kind::kOwner, 1, HandleTable::kSlots - 1), Code::kMalformed},
       {closed_owner, Code::kStale},
       {callback, Code::kWrongKind},
   };

@@ -12,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <ostream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,6 +20,11 @@
 
 #include "broker/registry/pin.h"
 #include "broker/registry/registry.h"
+
+namespace belay::base {
+// For gtest's messages.
+inline void PrintTo(Code code, std::ostream* out) { *out << CodeName(code); }
+}  // namespace belay::base
 
 namespace belay::registry {
 
