@@ -1,0 +1,185 @@
+#include "broker/engine/testing/fake_store.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace belay::engine {
+
+using base::Code;
+using base::Result;
+using base::Status;
+using storage::Revision;
+using storage::RowKind;
+
+namespace {
+
+struct OwnedRow {
+  Revision revision;
+  std::string key;
+  std::string value;
+};
+
+class FakeScan final : public storage::Scan {
+ public:
+  FakeScan(std::vector<OwnedRow> rows, Revision revision)
+      : rows_(std::move(rows)), revision_(revision) {}
+
+  Status Next(storage::RowBlockBuilder* rows, std::uint32_t max_rows,
+              std::size_t max_bytes) override {
+    std::uint32_t appended = 0;
+    for (; appended < max_rows && next_ < rows_.size(); ++appended, ++next_) {
+      const OwnedRow& row = rows_[next_];
+      const std::size_t grown =
+          rows->size_bytes() + storage::RowBytes(row.key.size(), row.value.size());
+      if (appended > 0 && grown > max_bytes) break;
+      rows->Append({row.revision, RowKind::kPut, row.key, row.value});
+    }
+    return appended > 0 ? Status() : Status(Code::kEnd, "no more rows");
+  }
+  Revision revision() const override { return revision_; }
+
+ private:
+  const std::vector<OwnedRow> rows_;
+  const Revision revision_;
+  std::size_t next_ = 0;
+};
+
+bool InRange(std::string_view key, std::string_view start, std::string_view end) {
+  return key >= start && (end.empty() || key < end);
+}
+
+}  // namespace
+
+FakeStore::~FakeStore() {
+  if (on_closed_) on_closed_();
+}
+
+void FakeStore::FailHistory(Status status) {
+  const std::lock_guard lock(mutex_);
+  history_fault_ = std::move(status);
+}
+
+std::uint64_t FakeStore::history_reads() const {
+  const std::lock_guard lock(mutex_);
+  return history_reads_;
+}
+
+Revision FakeStore::Put(std::string_view key, std::string_view value) {
+  storage::WriteBatch batch;
+  batch.operations.push_back(
+      {storage::OperationKind::kPut, std::string(key), std::string(value)});
+  return Commit(batch)->revision;
+}
+
+Result<storage::Record> FakeStore::Get(std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = data_.find(key);
+  if (found == data_.end()) return Status(Code::kNotFound, "no key " + storage::QuoteKey(key));
+  return found->second;
+}
+
+Result<storage::CommitResult> FakeStore::Commit(const storage::WriteBatch& batch) {
+  if (Status status = storage::ValidateBatch(batch); !status.ok()) return status;
+  std::shared_ptr<Listener> listener;
+  storage::CommitResult result;
+  {
+    const std::lock_guard lock(mutex_);
+    std::vector<Change> changes;
+    result.revision = history_.size() + 1;
+    for (const auto& operation : batch.operations) {
+      if (operation.kind == storage::OperationKind::kPut) {
+        storage::Record& record = data_[operation.key];
+        if (record.version++ == 0) record.create_revision = result.revision;
+        record.mod_revision = result.revision;
+        record.value = operation.value;
+        changes.push_back({RowKind::kPut, operation.key, operation.value});
+      } else if (operation.kind == storage::OperationKind::kDelete &&
+                 data_.erase(operation.key) > 0) {
+        ++result.deleted_count;
+        changes.push_back({RowKind::kDelete, operation.key, {}});
+      }
+    }
+    history_.push_back(std::move(changes));
+    listener = listener_;
+    if (listener != nullptr) ++listener->running;
+  }
+  if (listener == nullptr) return result;
+  listener->function(result.revision);
+  const std::lock_guard lock(mutex_);
+  if (--listener->running == 0) idle_.notify_all();
+  return result;
+}
+
+Result<std::unique_ptr<storage::Scan>> FakeStore::NewScan(const storage::ScanOptions& options) {
+  const std::lock_guard lock(mutex_);
+  std::vector<OwnedRow> rows;
+  for (const auto& [key, record] : data_) {
+    if (!InRange(key, options.start, options.end)) continue;
+    rows.push_back(
+        {record.mod_revision, key, options.keys_only ? std::string() : record.value});
+  }
+  if (options.reverse) std::reverse(rows.begin(), rows.end());
+  if (options.limit != 0 && rows.size() > options.limit) rows.resize(options.limit);
+  return std::unique_ptr<storage::Scan>(
+      std::make_unique<FakeScan>(std::move(rows), history_.size()));
+}
+
+Result<storage::HistoryPage> FakeStore::ReadHistory(Revision from_revision, std::string_view start,
+                                                    std::string_view end, std::uint32_t max_rows,
+                                                    std::size_t max_bytes) {
+  const std::lock_guard lock(mutex_);
+  ++history_reads_;
+  if (!history_fault_.ok()) return history_fault_;
+  if (from_revision < oldest_) {
+    return Status(Code::kCompacted, "the oldest revision is " + std::to_string(oldest_));
+  }
+  storage::RowBlockBuilder rows;
+  storage::HistoryPage page;
+  page.next_revision = from_revision;
+  for (; page.next_revision <= history_.size(); ++page.next_revision) {
+    const auto& commit = history_[page.next_revision - 1];
+    std::uint32_t matching = 0;
+    std::size_t bytes = 0;
+    for (const Change& change : commit) {
+      if (!InRange(change.key, start, end)) continue;
+      ++matching;
+      bytes += storage::RowBytes(change.key.size(), change.value.size());
+    }
+    const bool fits = rows.row_count() + matching <= max_rows &&
+                      rows.size_bytes() + bytes <= max_bytes;
+    if (matching > 0 && rows.row_count() > 0 && !fits) break;
+    for (const Change& change : commit) {
+      if (InRange(change.key, start, end)) {
+        rows.Append({page.next_revision, change.kind, change.key, change.value});
+      }
+    }
+  }
+  page.row_count = rows.row_count();
+  page.rows = rows.Take();
+  return page;
+}
+
+Status FakeStore::TrimHistory(Revision before_revision) {
+  const std::lock_guard lock(mutex_);
+  oldest_ = std::max(oldest_, std::min(before_revision, Revision{history_.size() + 1}));
+  return {};
+}
+
+Revision FakeStore::CurrentRevision() const {
+  const std::lock_guard lock(mutex_);
+  return history_.size();
+}
+
+Revision FakeStore::OldestRevision() const {
+  const std::lock_guard lock(mutex_);
+  return oldest_;
+}
+
+void FakeStore::SetCommitListener(std::function<void(Revision)> listener) {
+  auto entry = listener ? std::make_shared<Listener>(Listener{std::move(listener)}) : nullptr;
+  std::unique_lock lock(mutex_);
+  entry.swap(listener_);
+  if (entry != nullptr) idle_.wait(lock, [&] { return entry->running == 0; });
+}
+
+}  // namespace belay::engine
