@@ -99,9 +99,8 @@ Status Broker::Start() {
   parts_->hooks_owner = *hooks_owner;
   parts_->names = std::make_unique<Names>(*names_owner);
   if (store_ != nullptr) {
-    parts_->watches = std::make_shared<Watches>(
-        Watches::Surroundings{registry_, store_.get(), parts_->pool, *hooks_owner, options_.clock,
-                              options_.log});
+    parts_->watches = std::make_shared<Watches>(Watches::Surroundings{
+        registry_, store_.get(), parts_->pool, *hooks_owner, options_.clock, options_.log});
   }
   return {};
 }
@@ -152,8 +151,7 @@ Result<Handle> Broker::AttachWatch(const WatchOptions& options) {
 
 Handle Broker::hooks_owner() const { return parts_->hooks_owner; }
 
-void Broker::InvokeAsync(Handle handle, registry::Request request,
-                         registry::AsyncCall::Done done) {
+void Broker::InvokeAsync(Handle handle, registry::Request request, registry::AsyncCall::Done done) {
   parts_->pool->InvokeAsync(handle, std::move(request), std::move(done));
 }
 

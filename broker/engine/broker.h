@@ -38,10 +38,10 @@ struct BrokerOptions {
 };
 
 struct WatchOptions {
-  std::string prefix;                     // empty: all keys
-  storage::Revision from_revision = 0;    // first revision to deliver; 0: changes after the attach
+  std::string prefix;                   // empty: all keys
+  storage::Revision from_revision = 0;  // first revision to deliver; 0: changes after the attach
   registry::Handle callback = 0;
-  registry::Handle holder = 0;            // holds the subscription; its close detaches. 0: the broker
+  registry::Handle holder = 0;  // holds the subscription; its close detaches. 0: the broker
 };
 
 struct CursorOptions {
@@ -100,7 +100,8 @@ class Broker : public std::enable_shared_from_this<Broker> {
 
   // Runs `handle`'s callback without occupying the calling thread: one that would run inline runs on the
   // callback pool. `done` runs exactly once, on any thread, also this one.
-  void InvokeAsync(registry::Handle handle, registry::Request request, registry::AsyncCall::Done done);
+  void InvokeAsync(registry::Handle handle, registry::Request request,
+                   registry::AsyncCall::Done done);
 
  private:
   explicit Broker(BrokerOptions options);

@@ -73,8 +73,8 @@ Result<Ref<Cursor>> Cursor::Open(std::shared_ptr<Broker> broker, const CursorOpt
   storage::ScanOptions scan = options.scan;
   if (options.filter != 0) {
     if (Status refusal = Registry::Refusal(options.filter); !refusal.ok()) return refusal;
-    auto held = Registry::Retain(options.filter, cursor->broker_->hooks_owner(),
-                                 registry::kRightInvoke);
+    auto held =
+        Registry::Retain(options.filter, cursor->broker_->hooks_owner(), registry::kRightInvoke);
     if (!held.ok()) return held.status();
     cursor->filter_ = *held;
     cursor->label = "filtered scan";
@@ -139,9 +139,8 @@ Result<std::string> Cursor::Filter(const std::string& block) {
   if (options_.filter_timeout_ns != 0) {
     // Calls are timed by the machine's clock.
     const std::int64_t now_ns = base::Clock::System().MonotonicNs();
-    request.deadline_ns =
-        now_ns + std::min(options_.filter_timeout_ns,
-                          std::numeric_limits<std::int64_t>::max() - now_ns);
+    request.deadline_ns = now_ns + std::min(options_.filter_timeout_ns,
+                                            std::numeric_limits<std::int64_t>::max() - now_ns);
   }
   const registry::Outcome outcome = Registry::Invoke(filter_, std::move(request));
   if (!outcome.status.ok()) {

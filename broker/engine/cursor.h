@@ -53,11 +53,11 @@ class Cursor final : public registry::Object {
   const CursorOptions options_;
   std::atomic_flag in_use_ = ATOMIC_FLAG_INIT;
   std::unique_ptr<storage::Scan> scan_;
-  registry::Handle filter_ = 0;      // the cursor's own handle
-  std::string pending_;              // rows to be given out: a row block; empty: none
+  registry::Handle filter_ = 0;       // the cursor's own handle
+  std::string pending_;               // rows to be given out: a row block; empty: none
   std::uint64_t pending_offset_ = 0;  // of the first of them not given out; 0: at the beginning
-  std::uint64_t rows_kept_ = 0;      // by the filter
-  base::Status ended_;               // not OK: what every later call returns
+  std::uint64_t rows_kept_ = 0;       // by the filter
+  base::Status ended_;                // not OK: what every later call returns
 };
 
 }  // namespace belay::engine

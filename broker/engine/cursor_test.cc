@@ -41,16 +41,16 @@ class CursorTest : public testing::Test {
   }
   // Keeps rows whose value is divisible by `divisor`.
   Probe MakeFilter(int divisor) {
-    return Probe::Native(broker_->handle(), [this, divisor](const registry::Request& request,
-                                                            std::string* reply) {
-      const auto rows = Decode(request.payload);
-      seen_.push_back(rows.size());
-      reply->assign(storage::FilterBitmapBytes(static_cast<std::uint32_t>(rows.size())), '\0');
-      for (std::uint32_t i = 0; i < rows.size(); ++i) {
-        if (std::stoi(rows[i].value) % divisor == 0) storage::FilterKeep(reply, i);
-      }
-      return Status();
-    });
+    return Probe::Native(
+        broker_->handle(), [this, divisor](const registry::Request& request, std::string* reply) {
+          const auto rows = Decode(request.payload);
+          seen_.push_back(rows.size());
+          reply->assign(storage::FilterBitmapBytes(static_cast<std::uint32_t>(rows.size())), '\0');
+          for (std::uint32_t i = 0; i < rows.size(); ++i) {
+            if (std::stoi(rows[i].value) % divisor == 0) storage::FilterKeep(reply, i);
+          }
+          return Status();
+        });
   }
   Ref<Cursor> MustOpen(const CursorOptions& options) {
     auto cursor = Cursor::Open(broker_, options);
@@ -222,9 +222,9 @@ TEST_F(CursorTest, S3_ABitmapOfTheWrongSizeFailsTheScan) {
 TEST_F(CursorTest, S3_AFilterElsewhereAnswersLater) {
   Fill(600);
   Mailbox<std::unique_ptr<registry::AsyncCall>> calls;
-  const Probe filter = Probe::Hosted(
-      broker_->handle(),
-      [&](std::unique_ptr<registry::AsyncCall> call) { calls.Put(std::move(call)); });
+  const Probe filter =
+      Probe::Hosted(broker_->handle(),
+                    [&](std::unique_ptr<registry::AsyncCall> call) { calls.Put(std::move(call)); });
   std::thread host([&] {
     for (int i = 0; i < 2; ++i) {
       auto call = calls.Take();
@@ -246,9 +246,9 @@ TEST_F(CursorTest, S3_AFilterElsewhereAnswersLater) {
 TEST_F(CursorTest, R9_AFilterHasADeadline) {
   Fill(10);
   Mailbox<std::unique_ptr<registry::AsyncCall>> calls;
-  const Probe filter = Probe::Hosted(
-      broker_->handle(),
-      [&](std::unique_ptr<registry::AsyncCall> call) { calls.Put(std::move(call)); });
+  const Probe filter =
+      Probe::Hosted(broker_->handle(),
+                    [&](std::unique_ptr<registry::AsyncCall> call) { calls.Put(std::move(call)); });
   CursorOptions options;
   options.filter = filter.handle();
   options.filter_timeout_ns = 1'000'000;
@@ -284,8 +284,7 @@ TEST_F(CursorTest, R3_ACursorHoldsItsFilterUntilItEnds) {
   const Probe filter = MakeFilter(1);
   CursorOptions options;
   options.filter = filter.handle();
-  const auto handle =
-      broker_->registry().Insert(Ref<registry::Object>(MustOpen(options).get()));
+  const auto handle = broker_->registry().Insert(Ref<registry::Object>(MustOpen(options).get()));
   ASSERT_TRUE(handle.ok());
   EXPECT_EQ(Registry::Holders(filter.handle()).front(), "hooks");
   ASSERT_TRUE(Registry::Release(filter.handle()).ok());

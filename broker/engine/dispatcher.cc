@@ -129,8 +129,8 @@ void Watches::HeadFailed(Lock& lock, const Status& status) {
     return;
   }
   const std::uint32_t doublings = std::min(head_failures_, 10U);
-  head_retry_at_ns_ = surroundings_.clock->MonotonicNs() +
-                      std::min(kFirstPauseNs << doublings, kLongestPauseNs);
+  head_retry_at_ns_ =
+      surroundings_.clock->MonotonicNs() + std::min(kFirstPauseNs << doublings, kLongestPauseNs);
   if (head_failures_++ != 0) return;
   lock.unlock();
   Log(LogLevel::kWarning, "watches wait, the store's history cannot be read: " + status.ToString());
@@ -163,8 +163,8 @@ void Watches::Advance(Lock& lock, const Ref<Watch>& watch) {
     const bool tell = ended || watch->failures == 1;
     lock.unlock();
     if (tell) {
-      Log(LogLevel::kWarning, watch->Describe() + (ended ? " ends: " : " waits for the store: ") +
-                                  status.ToString());
+      Log(LogLevel::kWarning,
+          watch->Describe() + (ended ? " ends: " : " waits for the store: ") + status.ToString());
     }
     ended = {};
     lock.lock();

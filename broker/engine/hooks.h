@@ -23,10 +23,8 @@ constexpr bool IsRefusedForGood(base::Code code) noexcept {
     case base::Code::kRevoked:
     case base::Code::kOwnerClosed:
     case base::Code::kHostLost:
-    case base::Code::kClosed:
-      return true;
-    default:
-      return false;
+    case base::Code::kClosed: return true;
+    default: return false;
   }
 }
 

@@ -54,7 +54,8 @@ Status Names::Bind(std::string_view name, Handle callback) {
     Drop(bound);
   }
   // Whoever finds the callback by its name may not unregister it.
-  auto held = Registry::Retain(callback, owner_, rights & ~std::uint32_t{registry::kRightUnregister});
+  auto held =
+      Registry::Retain(callback, owner_, rights & ~std::uint32_t{registry::kRightUnregister});
   if (!held.ok()) return held.status();
   by_name_.emplace(name, Binding{*held, object->get()});
   by_callback_[object->get()].emplace(name);

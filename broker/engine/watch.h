@@ -52,7 +52,7 @@ class Watch final : public registry::Object {
   const std::string callback_label;
   registry::Handle subscription = 0;  // set before the dispatcher knows the watch
 
-  storage::Revision attached_at = 0;     // the store's revision then; constant
+  storage::Revision attached_at = 0;  // the store's revision then; constant
 
   storage::Revision next = 0;
   storage::Revision unread = 0;    // the shared page passed a matching change here; 0: it did not
@@ -61,8 +61,8 @@ class Watch final : public registry::Object {
   bool in_call = false;
   bool queued = false;
   bool ended = false;
-  std::uint32_t failures = 0;     // in a row
-  std::int64_t retry_at_ns = 0;   // 0: not waiting
+  std::uint32_t failures = 0;    // in a row
+  std::int64_t retry_at_ns = 0;  // 0: not waiting
 };
 
 }  // namespace belay::engine

@@ -44,8 +44,7 @@ base::Result<Handle> Watches::Attach(const WatchOptions& options) {
                                                  options.prefix, *held, **callback));
   watch->attached_at = current;
   watch->next = from;
-  auto handle =
-      surroundings_.registry->Insert(Ref<registry::Object>(watch.get()), options.holder);
+  auto handle = surroundings_.registry->Insert(Ref<registry::Object>(watch.get()), options.holder);
   if (!handle.ok()) return handle;
   {
     Lock lock(mutex_);

@@ -108,13 +108,14 @@ class Watches : public std::enable_shared_from_this<Watches> {
   bool stopping_ = false;
   bool started_ = false;
   std::thread thread_;
-  std::unordered_multimap<const registry::Object*, registry::Ref<Watch>> by_callback_;  // all of them
-  std::vector<registry::Ref<Watch>> joining_;       // attached, not yet in the index
-  PrefixIndex<Watch*> index_;                       // grows between reads of the shared page only
-  storage::Revision head_ = 0;                      // the shared page has been read up to here
+  std::unordered_multimap<const registry::Object*, registry::Ref<Watch>>
+      by_callback_;                            // all of them
+  std::vector<registry::Ref<Watch>> joining_;  // attached, not yet in the index
+  PrefixIndex<Watch*> index_;                  // grows between reads of the shared page only
+  storage::Revision head_ = 0;                 // the shared page has been read up to here
   std::uint32_t head_failures_ = 0;
   std::int64_t head_retry_at_ns_ = 0;
-  std::deque<registry::Ref<Watch>> ready_;          // to be looked at by Advance()
+  std::deque<registry::Ref<Watch>> ready_;  // to be looked at by Advance()
   std::set<std::pair<std::int64_t, Watch*>> timers_;
 };
 

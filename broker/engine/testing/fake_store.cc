@@ -66,8 +66,7 @@ std::uint64_t FakeStore::history_reads() const {
 
 Revision FakeStore::Put(std::string_view key, std::string_view value) {
   storage::WriteBatch batch;
-  batch.operations.push_back(
-      {storage::OperationKind::kPut, std::string(key), std::string(value)});
+  batch.operations.push_back({storage::OperationKind::kPut, std::string(key), std::string(value)});
   return Commit(batch)->revision;
 }
 
@@ -115,8 +114,7 @@ Result<std::unique_ptr<storage::Scan>> FakeStore::NewScan(const storage::ScanOpt
   std::vector<OwnedRow> rows;
   for (const auto& [key, record] : data_) {
     if (!InRange(key, options.start, options.end)) continue;
-    rows.push_back(
-        {record.mod_revision, key, options.keys_only ? std::string() : record.value});
+    rows.push_back({record.mod_revision, key, options.keys_only ? std::string() : record.value});
   }
   if (options.reverse) std::reverse(rows.begin(), rows.end());
   if (options.limit != 0 && rows.size() > options.limit) rows.resize(options.limit);
@@ -145,8 +143,8 @@ Result<storage::HistoryPage> FakeStore::ReadHistory(Revision from_revision, std:
       ++matching;
       bytes += storage::RowBytes(change.key.size(), change.value.size());
     }
-    const bool fits = rows.row_count() + matching <= max_rows &&
-                      rows.size_bytes() + bytes <= max_bytes;
+    const bool fits =
+        rows.row_count() + matching <= max_rows && rows.size_bytes() + bytes <= max_bytes;
     if (matching > 0 && rows.row_count() > 0 && !fits) break;
     for (const Change& change : commit) {
       if (InRange(change.key, start, end)) {

@@ -69,8 +69,7 @@ class WatchFixture : public testing::Test {
     return handle.ok() ? *handle : 0;
   }
   // The next `count` changes, however they are cut into calls.
-  static std::vector<Change> TakeChanges(Mailbox<std::vector<Change>>& mailbox,
-                                         std::size_t count) {
+  static std::vector<Change> TakeChanges(Mailbox<std::vector<Change>>& mailbox, std::size_t count) {
     std::vector<Change> changes;
     while (changes.size() < count) {
       auto some = mailbox.Take();
