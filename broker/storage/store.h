@@ -92,7 +92,9 @@ class Scan {
   // Appends the next rows to `rows`: at most `max_rows`, and until the block would grow beyond
   // `max_bytes`, but at least one (a row that is too large comes alone, so look at size_bytes()).
   // Rows are puts with the key's mod_revision. END, with nothing appended, after the last row.
-  // Errors: INVALID_ARGUMENT if max_rows is 0; DATA_LOSS or UNAVAILABLE from the disk. May block.
+  // Errors: INVALID_ARGUMENT if max_rows is 0; DATA_LOSS or UNAVAILABLE from the disk; UNAVAILABLE
+  // with reason SNAPSHOT_LOST for scans that were open when the store recovered from a fault. May
+  // block.
   virtual base::Status Next(RowBlockBuilder* rows, std::uint32_t max_rows,
                             std::size_t max_bytes) = 0;
 
@@ -116,8 +118,8 @@ class Store {
   // Applies the batch, all or nothing. Preconditions look at the state before the batch. May block
   // (disk). Errors: INVALID_ARGUMENT naming the bound (see limits.h), an empty batch, a key named
   // twice; ABORTED naming the key whose precondition does not hold; UNAVAILABLE with reason
-  // STORE_READ_ONLY after a disk fault: the batch is not visible, yet if this process dies before
-  // the store has recovered, the log may bring it back, whole.
+  // STORE_READ_ONLY after a disk fault: the batch is not visible, yet when the store has recovered
+  // it may turn out that the log has kept it; then it becomes a commit after all, whole.
   virtual base::Result<CommitResult> Commit(const WriteBatch& batch) = 0;
 
   // Begins a scan over one snapshot, taken now. May block.

@@ -19,8 +19,10 @@ using base::Status;
 
 // Beyond this a group gains nothing, and its followers wait for bytes that are not theirs.
 constexpr std::size_t kMaxGroupBytes = std::size_t{4} << 20;
-// A full disk makes each attempt to recover a costly failure: writers do not repeat it at will.
-constexpr std::int64_t kRecoveryPauseNs = 1'000'000'000;
+// An attempt to recover is costly, above all one that fails: writers do not repeat it at will. The
+// pause doubles from failure to failure.
+constexpr std::int64_t kMinRecoveryPauseNs = 1'000'000'000;
+constexpr std::int64_t kMaxRecoveryPauseNs = 30'000'000'000;
 
 std::size_t BatchBytes(const WriteBatch& batch) {
   std::size_t bytes = 0;
@@ -63,7 +65,9 @@ Status Committer::TrimHistory(Revision before_revision) {
 Status Committer::Recover() {
   Request request;
   request.kind = Request::Kind::kRecover;
+  const Revision before = current_revision();
   queue_.Run(request, 0, /*exclusive=*/true);
+  if (current_revision() != before) listener_.Notify(current_revision());
   return std::move(request.status);
 }
 
@@ -91,7 +95,9 @@ void Committer::ApplyCommits(std::span<Request* const> group) {
   };
   if (Status status = RecoverIfDue(); !status.ok()) return fail_all(status);
 
-  StagedGroup staged(*database_, current_revision());
+  const Database::Use use(*database_);
+  if (Status status = use.status(); !status.ok()) return fail_all(status);
+  StagedGroup staged(use.engine(), current_revision());
   bool sync = false;
   for (Request* request : group) {
     base::Result<CommitResult> result = staged.Stage(*request->batch);
@@ -108,12 +114,11 @@ void Committer::ApplyCommits(std::span<Request* const> group) {
   if (!write.ok()) return fail_all(write.status());
   rocksdb::WriteOptions options;
   options.sync = sync;
-  if (const rocksdb::Status status = database_->db().Write(options, *write); !status.ok()) {
+  if (const rocksdb::Status status = use.engine().db().Write(options, *write); !status.ok()) {
     // Also those that were refused: it may have been for what a batch of this group would have
-    // done. The revisions are free again: Recover() sees to it that the log's end is not replayed.
-    database_->faults().Report(DescribeFault(status));
-    next_recovery_ns_ = clock_.MonotonicNs() + kRecoveryPauseNs;
-    return fail_all(database_->faults().ToStatus());
+    // done. The group's revisions are not taken, unless the log turns out to have kept the group:
+    // then Recover() finds it there.
+    return fail_all(RefuseWrites(DescribeFault(status)));
   }
   // Release: pairs with current_revision().
   current_revision_.store(staged.revision(), std::memory_order_release);
@@ -124,48 +129,53 @@ Status Committer::ApplyTrim(Revision before_revision) {
   const Revision oldest = oldest_revision();
   const Revision new_oldest = std::min(before_revision, current_revision() + 1);
   if (new_oldest <= oldest) return Status();
+  const Database::Use use(*database_);
+  if (Status unreadable = use.status(); !unreadable.ok()) return unreadable;
+  Engine& engine = use.engine();
   rocksdb::WriteBatch batch;
   rocksdb::Status status =
-      batch.DeleteRange(database_->history_family(), HistoryKey(oldest), HistoryKey(new_oldest));
-  if (status.ok())
-    status = batch.Put(database_->facts_family(), kOldestKey, EncodeNumber(new_oldest));
+      batch.DeleteRange(engine.history_family(), HistoryKey(oldest), HistoryKey(new_oldest));
+  if (status.ok()) status = batch.Put(engine.facts_family(), kOldestKey, EncodeNumber(new_oldest));
   rocksdb::WriteOptions options;
   options.sync = true;
-  if (status.ok()) status = database_->db().Write(options, &batch);
+  if (status.ok()) status = engine.db().Write(options, &batch);
   if (!status.ok()) {
-    database_->faults().Report(DescribeFault(status));
-    next_recovery_ns_ = clock_.MonotonicNs() + kRecoveryPauseNs;
-    return database_->faults().ToStatus();
+    return RefuseWrites(DescribeFault(status));
   }
   oldest_revision_.store(new_oldest, std::memory_order_release);
   return Status();
 }
 
+Status Committer::RefuseWrites(std::string cause) {
+  database_->faults().Report(std::move(cause));
+  recovery_pause_ns_ = std::clamp(recovery_pause_ns_ * 2, kMinRecoveryPauseNs, kMaxRecoveryPauseNs);
+  next_recovery_ns_ = clock_.MonotonicNs() + recovery_pause_ns_;
+  return database_->faults().ToStatus();
+}
+
 Status Committer::RecoverIfDue() {
   if (!database_->faults().read_only()) return Status();
+  // A background thread has just seen the fault: the disk is hardly better yet.
+  if (recovery_pause_ns_ == 0) return RefuseWrites(database_->faults().cause());
   if (clock_.MonotonicNs() < next_recovery_ns_) return database_->faults().ToStatus();
   return RecoverNow();
 }
 
 Status Committer::RecoverNow() {
   if (!database_->faults().read_only()) return Status();
-  Status status = database_->Recover();
-  next_recovery_ns_ = clock_.MonotonicNs() + kRecoveryPauseNs;
-  if (!status.ok()) return status;
-  // A refused batch is not supposed to be visible. Should RocksDB have applied it nevertheless, go
-  // on from there instead of giving its revision to another.
-  base::Result<std::uint64_t> revision = database_->ReadFact(kRevisionKey, nullptr);
-  if (!revision.ok()) {
-    database_->faults().Report(revision.status().message());
-    return revision.status();
+  const base::Result<StoreFacts> facts = database_->Recover();
+  if (!facts.ok()) return RefuseWrites(facts.status().message());
+  if (facts->revision < current_revision()) {
+    // Async commits that readers and watchers have seen. To give their revisions out again would
+    // be worse than to stop: a restart shows everyone, by the boot epoch, that the clock went back.
+    return RefuseWrites("revisions " + std::to_string(facts->revision + 1) + " to " +
+                        std::to_string(current_revision()) +
+                        ", written without sync, are lost: restart to go on without them");
   }
-  base::Result<std::uint64_t> oldest = database_->ReadFact(kOldestKey, nullptr);
-  if (!oldest.ok()) {
-    database_->faults().Report(oldest.status().message());
-    return oldest.status();
-  }
-  current_revision_.store(*revision, std::memory_order_release);
-  oldest_revision_.store(*oldest, std::memory_order_release);
+  recovery_pause_ns_ = 0;
+  // Further than before if the log has kept batches that were refused: they are commits now.
+  current_revision_.store(facts->revision, std::memory_order_release);
+  oldest_revision_.store(facts->oldest_revision, std::memory_order_release);
   return Status();
 }
 

@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "broker/base/clock.h"
 #include "broker/base/status.h"
@@ -60,6 +61,8 @@ class Committer {
   void Apply(std::span<Request* const> group) noexcept;
   void ApplyCommits(std::span<Request* const> group);
   base::Status ApplyTrim(Revision before_revision);
+  // Makes the store read-only and returns the error for those who are refused.
+  base::Status RefuseWrites(std::string cause);
   base::Status RecoverNow();
   base::Status RecoverIfDue();
 
@@ -68,7 +71,9 @@ class Committer {
   // Written by the leader of a group alone.
   std::atomic<Revision> current_revision_;
   std::atomic<Revision> oldest_revision_;
-  std::int64_t next_recovery_ns_ = 0;  // of the leader; on clock_
+  // Of the leader.
+  std::int64_t recovery_pause_ns_ = 0;  // 0: not read-only, as far as the leader knows
+  std::int64_t next_recovery_ns_ = 0;   // on clock_
   ListenerSlot listener_;
   GroupQueue<Request> queue_;
 };

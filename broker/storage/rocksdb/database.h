@@ -1,38 +1,38 @@
-// An open RocksDB with our column families, the folder's lock and the state of its disk. Store and
-// scans share it; the last one closes it.
+// The store's folder and the engine on it. Store and scans share it; the last one closes it.
+//
+// The engine can be exchanged for a newly opened one, which is how we recover from disk faults: what
+// a restart would do, without the restart. RocksDB has a recovery in place, Resume(), but in 7.8
+// it can wait for ever for a flush that it has forgotten, and goes on with the log that failed.
 //
 // Invariants
-//   - `faults()` is read-only from the moment RocksDB refuses writes until Recover() succeeded.
-//   - After Recover() the log that may hold the torn end of a refused batch is never replayed, so
-//     the revisions of that batch may be given to others (S4).
+//   - Who is in a `Use` has an engine that stays until he leaves.
+//   - `faults()` is read-only from the moment the disk refuses writes until Recover() succeeded.
+//   - A Recover() that fails leaves an engine that reads, as far as the disk can be read.
 //
 // Thread safety: every method may be called from any thread, Recover() by one at a time and not
-// beside a write.
+// beside a write, nor from within a Use.
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <string_view>
+#include <mutex>
+#include <string>
+#include <unordered_set>
 
 #include "broker/base/status.h"
+#include "broker/storage/rocksdb/engine.h"
 #include "broker/storage/rocksdb/fault_state.h"
+#include "broker/storage/rocksdb/reader_gate.h"
 #include "broker/storage/rocksdb/rocks_store.h"
 #include "broker/storage/rocksdb/store_folder.h"
-#include "broker/storage/row_block.h"
-
-namespace rocksdb {
-class ColumnFamilyHandle;
-class DB;
-class Snapshot;
-}  // namespace rocksdb
 
 namespace belay::storage {
 
-// The store's own facts, from the default column family.
-struct StoreFacts {
-  Revision revision = 0;
-  Revision oldest_revision = 1;
-  std::uint64_t boot_epoch = 0;
+// What holds on to something of the engine between Uses, and can do without it.
+class EngineGuest {
+ public:
+  virtual ~EngineGuest() = default;
+  // Lets go of the engine for good. Called with nobody in a Use.
+  virtual void LeaveEngine() = 0;
 };
 
 class Database {
@@ -40,38 +40,47 @@ class Database {
   // Opens or creates it, checks it and counts the boot epoch. Errors: see OpenRocksStore().
   static base::Result<std::shared_ptr<Database>> Open(const RocksOptions& options,
                                                       StoreFacts* facts);
-  ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  rocksdb::DB& db() const noexcept { return *db_; }
-  rocksdb::ColumnFamilyHandle* facts_family() const noexcept { return facts_family_; }
-  rocksdb::ColumnFamilyHandle* data_family() const noexcept { return data_family_; }
-  rocksdb::ColumnFamilyHandle* history_family() const noexcept { return history_family_; }
+  class Use {
+   public:
+    explicit Use(Database& database)
+        : database_(database), pass_(database.gate_.Enter()), engine_(database.engine_.get()) {}
+    // Not OK: the disk can not even be read.
+    base::Status status() const;
+    // REQUIRES: status().ok()
+    Engine& engine() const noexcept { return *engine_; }
+
+   private:
+    Database& database_;
+    const ReaderGate::Pass pass_;
+    Engine* const engine_;
+  };
+
   FaultState& faults() const noexcept { return *faults_; }
 
-  // One of the facts; at `snapshot`, or now if null. DATA_LOSS if it is missing or malformed.
-  base::Result<std::uint64_t> ReadFact(const char* key, const rocksdb::Snapshot* snapshot) const;
+  // REQUIRES: within a Use. A guest must be removed before it is destroyed.
+  void AddGuest(EngineGuest* guest);
+  void RemoveGuest(EngineGuest* guest);
 
-  // Tries to make the database writable again and to leave the old log behind.
-  base::Status Recover();
+  // Opens the engine anew if the disk can be written again, and returns what it found.
+  base::Result<StoreFacts> Recover();
 
  private:
-  explicit Database(std::unique_ptr<StoreFolder> folder);
+  Database(RocksOptions options, std::unique_ptr<StoreFolder> folder);
 
-  base::Status OpenEngine(const RocksOptions& options);
-  base::Status LoadFacts(StoreFacts* facts);
-  base::Status WriteFacts(const StoreFacts& facts);
-  base::Status CheckEmpty(rocksdb::ColumnFamilyHandle* family, std::string_view what);
-  base::Status CheckHistoryEnds(const StoreFacts& facts);
+  base::Status ProbeDisk() const;
+  base::Result<StoreFacts> Reopen();
 
+  const RocksOptions options_;
   // Destroyed last: the lock must outlive the engine.
   const std::unique_ptr<StoreFolder> folder_;
   const std::shared_ptr<FaultState> faults_;  // RocksDB's listener has a share
-  rocksdb::DB* db_ = nullptr;
-  rocksdb::ColumnFamilyHandle* facts_family_ = nullptr;
-  rocksdb::ColumnFamilyHandle* data_family_ = nullptr;
-  rocksdb::ColumnFamilyHandle* history_family_ = nullptr;
+  ReaderGate gate_;                           // readers: Use; alone: exchanging engine_
+  std::unique_ptr<Engine> engine_;
+  std::mutex guests_mutex_;
+  std::unordered_set<EngineGuest*> guests_;  // guarded by guests_mutex_
 };
 
 }  // namespace belay::storage

@@ -19,22 +19,14 @@ namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
-// Tells FaultState of faults that no writer would see at once, and keeps faults recoverable where
-// recovering is safe. Called on RocksDB's threads, under none of its locks.
+// Tells FaultState of faults that no writer would see at once. Called on RocksDB's threads, under
+// none of its locks.
 class FaultListener final : public rocksdb::EventListener {
  public:
   explicit FaultListener(std::shared_ptr<FaultState> faults) : faults_(std::move(faults)) {}
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
                          rocksdb::Status* error) override {
-    if (error->IsIOError() && !error->IsIOFenced() &&
-        error->severity() == rocksdb::Status::Severity::kFatalError) {
-      // After EIO RocksDB would insist on a restart. But recovery needs nothing of the file that
-      // failed: it writes what memory holds to new files and leaves the log behind, exactly as
-      // after ENOSPC, which RocksDB does let us recover from. Damage found in files (corruption)
-      // stays fatal.
-      *error = rocksdb::Status(*error, rocksdb::Status::Severity::kHardError);
-    }
     // Below "hard" RocksDB still takes writes and tries again by itself.
     if (error->severity() >= rocksdb::Status::Severity::kHardError) {
       faults_->Report(DescribeFault(*error));
@@ -43,8 +35,7 @@ class FaultListener final : public rocksdb::EventListener {
 
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
                             bool* auto_recovery) override {
-    // Ours is the only recovery: it must not race with one that does not change the log.
-    *auto_recovery = false;
+    *auto_recovery = false;  // ours is the only recovery, see database.h
   }
 
  private:
@@ -76,6 +67,9 @@ rocksdb::DBOptions EngineOptions(const RocksOptions& options, bool create,
   db.recycle_log_file_num = 0;
   // Bounds what is replayed at open after a crash.
   db.max_total_wal_size = 128 * kMiB;
+  // What was replayed is written to table files before anything new is logged. Else a log whose end
+  // was never synced, because syncing it failed, could lie before newer ones that were.
+  db.avoid_flush_during_recovery = false;
   // One for flushes, one for compactions: a library in somebody's process takes no more by default.
   db.max_background_jobs = 2;
   // A process that embeds us has its own use for descriptors; the default keeps every file open.
@@ -83,7 +77,7 @@ rocksdb::DBOptions EngineOptions(const RocksOptions& options, bool create,
   // Writes back files that are being made bit by bit, not in one burst that delays fsyncs of the
   // log.
   db.bytes_per_sync = kMiB;
-  // Retries by RocksDB itself would race with ours; see OnErrorRecoveryBegin.
+  // No retries by RocksDB itself; see OnErrorRecoveryBegin.
   db.max_bgerror_resume_count = 0;
   // RocksDB's own log: enough to look into an incident, bounded.
   db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;

@@ -32,6 +32,12 @@ class FaultState {
   // Acquire pairs with the stores above; the flag is a hint for the fast path, the disk decides.
   bool read_only() const noexcept { return read_only_.load(std::memory_order_acquire); }
 
+  // Empty if there is none.
+  std::string cause() const {
+    const std::lock_guard lock(mutex_);
+    return cause_;
+  }
+
   // OK, or the error that refused writes get.
   base::Status ToStatus() const {
     const std::lock_guard lock(mutex_);

@@ -2,7 +2,7 @@
 //
 //   column family "default"   the store's own facts, integers as u64 little-endian:
 //                             "format" 1, "revision" of the last commit, "oldest" revision of the
-//                             history, "epoch" (openings); "recovered", which means nothing
+//                             history, "epoch" (openings)
 //   column family "data"      key -> u64 create_revision, u64 mod_revision, u64 version (all
 //                             little-endian), value
 //   column family "history"   u64 revision, big-endian -> a row block of the commit's changes
@@ -33,7 +33,6 @@ inline constexpr char kFormatKey[] = "format";
 inline constexpr char kRevisionKey[] = "revision";
 inline constexpr char kOldestKey[] = "oldest";
 inline constexpr char kEpochKey[] = "epoch";
-inline constexpr char kRecoveredKey[] = "recovered";
 
 inline constexpr std::size_t kRecordHeaderBytes = 24;
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/storage/rocksdb/listener_slot.h"
+#include "broker/storage/rocksdb/reader_gate.h"
 
 namespace belay::storage {
 namespace {
@@ -100,6 +101,30 @@ TEST(GroupQueueTest, S2_ThoseWhoComeDuringAGroupFormTheNext) {
   for (const std::size_t size : group_sizes) total += size;
   EXPECT_EQ(total, 4u);
   EXPECT_EQ(group_sizes.front(), 1u);  // whoever came while it was being applied is not in it
+}
+
+TEST(ReaderGateTest, S4_WhoRunsAloneIsAloneAndReadersDoNotKeepItOut) {
+  ReaderGate gate;
+  std::atomic<bool> stop{false};
+  std::uint64_t guarded = 0;  // not atomic on purpose
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 6; ++i) {
+    readers.emplace_back([&] {
+      while (!stop.load()) {
+        const ReaderGate::Pass pass = gate.Enter();
+        EXPECT_EQ(guarded % 2, 0u);
+      }
+    });
+  }
+  for (int round = 0; round < 300; ++round) {
+    gate.RunAlone([&] {
+      ++guarded;
+      std::this_thread::yield();
+      ++guarded;
+    });
+  }
+  stop.store(true);
+  for (std::thread& reader : readers) reader.join();
 }
 
 TEST(ListenerSlotTest, R8_AfterSetTheFormerListenerIsNotRunning) {

@@ -50,7 +50,7 @@ std::size_t TotalBytes(const std::vector<Row>& rows) {
 
 }  // namespace
 
-base::Result<HistoryPage> ReadHistoryPage(const Database& database, const Committer& committer,
+base::Result<HistoryPage> ReadHistoryPage(Database& database, const Committer& committer,
                                           const HistoryRange& range) {
   if (range.from_revision == 0) return Status(Code::kInvalidArgument, "revisions begin at 1");
   if (range.max_rows == 0) return Status(Code::kInvalidArgument, "max_rows is 0; 1 is the least");
@@ -63,13 +63,16 @@ base::Result<HistoryPage> ReadHistoryPage(const Database& database, const Commit
     if (const Revision oldest = committer.oldest_revision(); next < oldest) {
       return Compacted(next, oldest);
     }
+    const Database::Use use(database);
+    if (Status status = use.status(); !status.ok()) return status;
+    const Engine& engine = use.engine();
     const std::string upper_key = HistoryKey(current + 1);
     const rocksdb::Slice upper_bound(upper_key);
     rocksdb::ReadOptions read;
     read.iterate_upper_bound = &upper_bound;
     read.fill_cache = false;  // read once: it must not push out the data that gets need
     const std::unique_ptr<rocksdb::Iterator> iterator(
-        database.db().NewIterator(read, database.history_family()));
+        engine.db().NewIterator(read, engine.history_family()));
     std::size_t examined_bytes = 0;
     std::vector<Row> matching;
     for (iterator->Seek(HistoryKey(next)); iterator->Valid(); iterator->Next()) {
@@ -90,7 +93,7 @@ base::Result<HistoryPage> ReadHistoryPage(const Database& database, const Commit
     if (next == range.from_revision) {
       // Not even the first commit was there. A trim may have taken it before the iterator began;
       // the new oldest revision is published after the trim, so ask the database itself.
-      base::Result<std::uint64_t> oldest = database.ReadFact(kOldestKey, nullptr);
+      base::Result<std::uint64_t> oldest = engine.ReadFact(kOldestKey, nullptr);
       if (!oldest.ok()) return oldest.status();
       if (next < *oldest) return Compacted(next, *oldest);
       return Corrupt("history of revision " + std::to_string(next) + " is missing");

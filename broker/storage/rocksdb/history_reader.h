@@ -23,7 +23,7 @@ struct HistoryRange {
 };
 
 // As Store::ReadHistory(), up to the committer's current revision.
-base::Result<HistoryPage> ReadHistoryPage(const Database& database, const Committer& committer,
+base::Result<HistoryPage> ReadHistoryPage(Database& database, const Committer& committer,
                                           const HistoryRange& range);
 
 }  // namespace belay::storage

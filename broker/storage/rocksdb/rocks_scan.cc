@@ -16,44 +16,51 @@ namespace {
 using base::Code;
 using base::Status;
 
-// A snapshot that lets itself go, and keeps the database it is of.
-class Snapshot {
+class RocksScan final : public Scan, private EngineGuest {
  public:
-  explicit Snapshot(std::shared_ptr<Database> database)
-      : database_(std::move(database)), snapshot_(database_->db().GetSnapshot()) {}
-  ~Snapshot() { database_->db().ReleaseSnapshot(snapshot_); }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
-
-  const rocksdb::Snapshot* get() const noexcept { return snapshot_; }
-  Database& database() const noexcept { return *database_; }
-
- private:
-  const std::shared_ptr<Database> database_;
-  const rocksdb::Snapshot* const snapshot_;
-};
-
-class RocksScan final : public Scan {
- public:
-  RocksScan(std::unique_ptr<Snapshot> snapshot, Revision revision, const ScanOptions& options)
-      : snapshot_(std::move(snapshot)),
-        revision_(revision),
+  RocksScan(std::shared_ptr<Database> database, const ScanOptions& options)
+      : database_(std::move(database)),
         options_(options),
         start_(ToSlice(options_.start)),
         end_(ToSlice(options_.end)),
-        left_(options.limit == 0 ? std::numeric_limits<std::uint64_t>::max() : options.limit) {
+        left_(options.limit == 0 ? std::numeric_limits<std::uint64_t>::max() : options.limit) {}
+
+  ~RocksScan() override {
+    const Database::Use use(*database_);
+    if (engine_ == nullptr) return;
+    database_->RemoveGuest(this);
+    LeaveEngine();
+  }
+
+  Status Start() {
+    const Database::Use use(*database_);
+    if (Status status = use.status(); !status.ok()) return status;
+    engine_ = &use.engine();
+    database_->AddGuest(this);
+    snapshot_ = engine_->db().GetSnapshot();
+    // In the same snapshot as the rows, so that a watch can take over exactly where the scan stops.
+    base::Result<std::uint64_t> revision = engine_->ReadFact(kRevisionKey, snapshot_);
+    if (!revision.ok()) return revision.status();
+    revision_ = *revision;
     rocksdb::ReadOptions read;
-    read.snapshot = snapshot_->get();
+    read.snapshot = snapshot_;
     if (!options_.start.empty()) read.iterate_lower_bound = &start_;
     if (!options_.end.empty()) read.iterate_upper_bound = &end_;
-    Database& database = snapshot_->database();
-    iterator_.reset(database.db().NewIterator(read, database.data_family()));
+    iterator_.reset(engine_->db().NewIterator(read, engine_->data_family()));
     // Both respect the bounds.
     options_.reverse ? iterator_->SeekToLast() : iterator_->SeekToFirst();
+    return Status();
   }
 
   Status Next(RowBlockBuilder* rows, std::uint32_t max_rows, std::size_t max_bytes) override {
     if (max_rows == 0) return Status(Code::kInvalidArgument, "max_rows is 0; 1 row is the least");
+    const Database::Use use(*database_);
+    if (engine_ == nullptr) {
+      return Status(
+          Code::kUnavailable,
+          "the scan's snapshot went when the store recovered from a disk fault; scan anew",
+          "SNAPSHOT_LOST");
+    }
     std::uint32_t appended = 0;
     while (appended < max_rows && left_ > 0 && iterator_->Valid()) {
       const std::string_view key = ToView(iterator_->key());
@@ -80,13 +87,22 @@ class RocksScan final : public Scan {
   Revision revision() const override { return revision_; }
 
  private:
-  // Destroyed from below: iterator, what it points to, snapshot.
-  const std::unique_ptr<Snapshot> snapshot_;
-  const Revision revision_;
+  void LeaveEngine() override {
+    iterator_.reset();
+    if (snapshot_ != nullptr) engine_->db().ReleaseSnapshot(snapshot_);
+    snapshot_ = nullptr;
+    engine_ = nullptr;
+  }
+
+  const std::shared_ptr<Database> database_;
   const ScanOptions options_;
   const rocksdb::Slice start_;
   const rocksdb::Slice end_;
   std::uint64_t left_;
+  Revision revision_ = 0;
+  // Touched within a Use, or by LeaveEngine() when there is none. Null: lost, or never started.
+  Engine* engine_ = nullptr;
+  const rocksdb::Snapshot* snapshot_ = nullptr;
   std::unique_ptr<rocksdb::Iterator> iterator_;
 };
 
@@ -94,13 +110,9 @@ class RocksScan final : public Scan {
 
 base::Result<std::unique_ptr<Scan>> NewRocksScan(std::shared_ptr<Database> database,
                                                  const ScanOptions& options) {
-  auto snapshot = std::make_unique<Snapshot>(std::move(database));
-  // In the same snapshot as the rows, so that a watch can take over exactly where the scan stops.
-  base::Result<std::uint64_t> revision =
-      snapshot->database().ReadFact(kRevisionKey, snapshot->get());
-  if (!revision.ok()) return revision.status();
-  return std::unique_ptr<Scan>(
-      std::make_unique<RocksScan>(std::move(snapshot), *revision, options));
+  auto scan = std::make_unique<RocksScan>(std::move(database), options);
+  if (Status status = scan->Start(); !status.ok()) return status;
+  return std::unique_ptr<Scan>(std::move(scan));
 }
 
 }  // namespace belay::storage

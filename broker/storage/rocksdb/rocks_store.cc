@@ -28,9 +28,12 @@ class RocksStore final : public Store {
 
   base::Result<Record> Get(std::string_view key) override {
     if (Status status = ValidateKey(key); !status.ok()) return status;
+    const Database::Use use(*database_);
+    if (Status unreadable = use.status(); !unreadable.ok()) return unreadable;
+    const Engine& engine = use.engine();
     rocksdb::PinnableSlice bytes;
     const rocksdb::Status status =
-        database_->db().Get(rocksdb::ReadOptions(), database_->data_family(), ToSlice(key), &bytes);
+        engine.db().Get(rocksdb::ReadOptions(), engine.data_family(), ToSlice(key), &bytes);
     if (status.IsNotFound()) return Status(Code::kNotFound, "no key " + QuoteKey(key));
     if (!status.ok()) return FromRocks(status, "reading key " + QuoteKey(key));
     const std::optional<RecordHeader> header = DecodeRecordHeader(ToView(bytes));

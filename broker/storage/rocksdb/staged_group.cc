@@ -38,8 +38,8 @@ Status CheckPrecondition(const Operation& operation, bool exists, Revision mod_r
 
 }  // namespace
 
-StagedGroup::StagedGroup(const Database& database, Revision current_revision)
-    : database_(database),
+StagedGroup::StagedGroup(const Engine& engine, Revision current_revision)
+    : engine_(engine),
       first_revision_(current_revision),
       revision_(current_revision),
       write_(std::make_unique<rocksdb::WriteBatch>()) {}
@@ -52,7 +52,7 @@ base::Result<StagedGroup::KeyState*> StagedGroup::Lookup(std::string_view key) {
   if (!inserted) return state;
   rocksdb::PinnableSlice record;
   const rocksdb::Status status =
-      database_.db().Get(rocksdb::ReadOptions(), database_.data_family(), ToSlice(key), &record);
+      engine_.db().Get(rocksdb::ReadOptions(), engine_.data_family(), ToSlice(key), &record);
   if (status.IsNotFound()) return state;
   std::optional<RecordHeader> header;
   if (status.ok()) header = DecodeRecordHeader(ToView(record));
@@ -76,7 +76,7 @@ void StagedGroup::AddPut(const Operation& operation, Revision revision, KeyState
   EncodeRecordHeader(header, bytes);
   const rocksdb::Slice key = ToSlice(operation.key);
   const rocksdb::Slice record[] = {rocksdb::Slice(bytes, sizeof bytes), ToSlice(operation.value)};
-  Note(write_->Put(database_.data_family(), rocksdb::SliceParts(&key, 1),
+  Note(write_->Put(engine_.data_family(), rocksdb::SliceParts(&key, 1),
                    rocksdb::SliceParts(record, 2)));
 }
 
@@ -111,18 +111,18 @@ base::Result<CommitResult> StagedGroup::Stage(const WriteBatch& batch) {
       history.Append(Row{result.revision, RowKind::kPut, operation.key, operation.value});
     } else if (operation.kind == OperationKind::kDelete && states[i]->exists) {
       *states[i] = KeyState();
-      Note(write_->Delete(database_.data_family(), ToSlice(operation.key)));
+      Note(write_->Delete(engine_.data_family(), ToSlice(operation.key)));
       history.Append(Row{result.revision, RowKind::kDelete, operation.key, {}});
       ++result.deleted_count;
     }
   }
-  Note(write_->Put(database_.history_family(), HistoryKey(result.revision), history.Take()));
+  Note(write_->Put(engine_.history_family(), HistoryKey(result.revision), history.Take()));
   revision_ = result.revision;
   return result;
 }
 
 base::Result<rocksdb::WriteBatch*> StagedGroup::Finish() {
-  Note(write_->Put(database_.facts_family(), kRevisionKey, EncodeNumber(revision_)));
+  Note(write_->Put(engine_.facts_family(), kRevisionKey, EncodeNumber(revision_)));
   if (!broken_.ok()) return broken_;
   return write_.get();
 }

@@ -11,7 +11,7 @@
 #include <unordered_map>
 
 #include "broker/base/status.h"
-#include "broker/storage/rocksdb/database.h"
+#include "broker/storage/rocksdb/engine.h"
 #include "broker/storage/rocksdb/format.h"
 #include "broker/storage/store.h"
 
@@ -25,7 +25,7 @@ namespace belay::storage {
 class StagedGroup {
  public:
   // `current_revision`: of the last commit before the group.
-  StagedGroup(const Database& database, Revision current_revision);
+  StagedGroup(const Engine& engine, Revision current_revision);
   ~StagedGroup();
   StagedGroup(const StagedGroup&) = delete;
   StagedGroup& operator=(const StagedGroup&) = delete;
@@ -54,7 +54,7 @@ class StagedGroup {
   // batch may be in it by half.
   void Note(const rocksdb::Status& added);
 
-  const Database& database_;
+  const Engine& engine_;
   const Revision first_revision_;
   Revision revision_;
   // Keys point into the batches.
