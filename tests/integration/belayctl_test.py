@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -75,6 +76,7 @@ class Belayctl(unittest.TestCase):
                                 stdout=subprocess.PIPE)
         self.addCleanup(host.stdout.close)
         self.addCleanup(host.wait)
+        self.addCleanup(host.kill)  # it may be stopped
         self.addCleanup(host.stdin.close)
         self.assertIn(b"ready", host.stdout.readline())
         return host
@@ -175,6 +177,10 @@ class Belayctl(unittest.TestCase):
         self.assertEqual(self.ok("invoke", "demo.greet", "you"), b"hello you, caller number 1")
         self.assertEqual(self.ok("invoke", "demo.greet", "-", stdin=b"all"), b"hello all, caller number 2")
         self.assertIn("nobody", self.fails(NEGATIVE, "invoke", "nobody"))
+
+        host.send_signal(signal.SIGSTOP)
+        self.assertIn("[sent_unknown]", self.fails(STATUS + 4, "invoke", "demo.greet", "--timeout", "200ms"))
+        host.send_signal(signal.SIGCONT)
 
         self.ok("kv", "put", "pkg/curl", "Package: curl\nSection: web\nInstalled-Size: 5000\n")
         self.ok("kv", "put", "pkg/iproute2", "Package: iproute2\nSection: net\nInstalled-Size: 3000\n")

@@ -79,7 +79,7 @@ void AddAdminVerbs(CLI::App& app, Options& o) {
 
   verb = AddVerb(app, o, "health", "Ask whether it is serving; exit code 1 if not",
                  [&o](const Context& c) { return RunHealth(c, o.service); });
-  verb->add_option("SERVICE", o.service, "One service, e.g. belay.v1.Broker; default: all");
+  verb->add_option("SERVICE", o.service, "One service; default: the whole");
 
   verb = AddVerb(app, o, "version", "Show the client's and the server's version",
                  [&o](const Context& c) { return RunVersion(c, o.client_only); });

@@ -55,6 +55,7 @@ class UnaryClient {
   UnaryClient& operator=(UnaryClient&&) noexcept;
   ~UnaryClient();
 
+  // Ends by the request's own timeout_ms if it has one.
   Status Invoke(const v1::InvokeRequest& request, v1::InvokeResponse* response);
 
   Status Get(const v1::GetRequest& request, v1::GetResponse* response);
