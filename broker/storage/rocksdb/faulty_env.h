@@ -34,7 +34,7 @@ class FaultPlan {
   void CutPower();
   // The same, when `operations` more writes, syncs, renames and the like have been done.
   void CutPowerAfter(int operations);
-  // REQUIRES: the power is cut, and nobody has the files open. Throws away what was not synced.
+  // Throws away what was not synced, as a power cut does. REQUIRES: nobody is writing.
   void DropUnsynced();
 
   Fault At(const std::string& name) const;
