@@ -71,15 +71,17 @@ TEST_F(CppClient, TenThousandCallsSixtyFourInFlight) {
       if (result.ok() && *result != text + "!") wrong.insert(*result);
       ++ended;
       changed.notify_all();
-      if (begun < kCalls) next();
+      if (begun < kCalls && result.ok()) next();
     });
   };
   const auto begin = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex);
   for (int i = 0; i < kInFlight; ++i) next();
-  ASSERT_TRUE(changed.wait_for(lock, 60s, [&] { return ended == kCalls; })) << ended;
+  EXPECT_TRUE(changed.wait_for(lock, 60s, [&] { return ended == kCalls; })) << ended;
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   RecordProperty("calls_per_second", static_cast<int>(kCalls / seconds.count()));
+  lock.unlock();
+  caller.Close();  // before what the completions refer to
   EXPECT_TRUE(wrong.empty()) << *wrong.begin();
   EXPECT_EQ(runs, kCalls);
 }

@@ -2,8 +2,9 @@
 // and reaches the store, all over one stream whose frames pack whatever is waiting.
 //
 // Each operation comes in two forms. ...Async(arguments, done) queues it and returns; `done` is called
-// exactly once, on the client's thread, and must not block. The plain form waits for the answer; called
-// on the client's thread it returns WOULD_DEADLOCK at once and does nothing.
+// exactly once, on the client's thread, and must not block. (When the session is over already, or a bound
+// refuses the call, it is called before ...Async returns.) The plain form waits for the answer; called on
+// the client's thread it returns WOULD_DEADLOCK at once and does nothing.
 //
 // When the connection is lost the session is over: everything unanswered ends with UNAVAILABLE (reason
 // CONNECTION_FAILED), calls with how far they got; every hosted closure is released (hosting.h);
