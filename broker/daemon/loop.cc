@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace belay::daemon {
+namespace {
+
+// Under load there is always one more event: what the turn has produced must leave all the same.
+constexpr int kMaxEventsPerTurn = 256;
+
+}  // namespace
 
 Loop::Loop(Hub& hub, std::unique_ptr<grpc::ServerCompletionQueue> queue)
     : hub_(hub), queue_(std::move(queue)) {
@@ -16,9 +22,11 @@ void Loop::Run() {
   void* tag = nullptr;
   bool ok = false;
   while (queue_->Next(&tag, &ok)) {
+    int events = 0;
     do {
       static_cast<Event*>(tag)->OnEvent(ok);
-    } while (queue_->AsyncNext(&tag, &ok, now) == grpc::CompletionQueue::GOT_EVENT);
+    } while (++events < kMaxEventsPerTurn &&
+             queue_->AsyncNext(&tag, &ok, now) == grpc::CompletionQueue::GOT_EVENT);
     Turn();
   }
   hub_.inbox.Drain();

@@ -176,7 +176,8 @@ void Session::SayGoodbye(const Status& status) {
 }
 
 void Session::EndIfIdle() {
-  if (ended() || !waiting_.empty() || !running_.empty() || !store_->idle()) return;
+  if (state_ != State::kOpen) return;
+  if (!waiting_.empty() || !running_.empty() || !store_->idle()) return;
   Close(ShuttingDown());
 }
 

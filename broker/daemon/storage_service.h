@@ -4,13 +4,20 @@
 // in a scan with a filter, for a host, and a stream of rows is held up by its reader, which a blocking
 // write does by itself.
 //
+// Those threads are the admin door's as well: of them the store may occupy kMaxStoreCalls at a time, and one
+// request more is refused, so that an operator gets in however many scans hang.
+//
 // Thread safety: every method may be called from any thread. May block.
 #pragma once
+
+#include <atomic>
 
 #include "belay/v1/storage.grpc.pb.h"
 #include "broker/daemon/hub.h"
 
 namespace belay::daemon {
+
+inline constexpr int kMaxStoreCalls = 48;
 
 class StorageService final : public v1::Storage::Service {
  public:
@@ -26,7 +33,12 @@ class StorageService final : public v1::Storage::Service {
                     grpc::ServerWriter<v1::ScanResponse>* writer) override;
 
  private:
+  // Runs `method` with the store, unless there are too many already or there is none.
+  template <typename Response, typename Method>
+  grpc::Status WithStore(Response* response, Method method);
+
   Hub& hub_;
+  std::atomic<int> calls_{0};  // relaxed: a count, it guards nothing
 };
 
 }  // namespace belay::daemon
