@@ -1,0 +1,114 @@
+#include "broker/daemon/config.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "broker/daemon/settings.h"
+
+namespace belay::daemon {
+namespace {
+
+using base::Code;
+using base::Result;
+
+Result<ParsedConfig> Parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "belayd");
+  return ParseConfig(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TEST(ListenAddress, Unix) {
+  EXPECT_EQ(ParseListenAddress("unix:/run/b.sock", false)->path, "/run/b.sock");
+  EXPECT_EQ(ParseListenAddress("unix:///run/b.sock", false)->path, "/run/b.sock");
+  EXPECT_EQ(ParseListenAddress("unix:b.sock", false)->path, "b.sock");
+  EXPECT_EQ(ToString(*ParseListenAddress("unix:/run/b.sock", false)), "unix:/run/b.sock");
+  EXPECT_EQ(ParseListenAddress("unix:", false).code(), Code::kInvalidArgument);
+  EXPECT_TRUE(ParseListenAddress("unix:" + std::string(107, 'x'), false).ok());
+  EXPECT_EQ(ParseListenAddress("unix:" + std::string(108, 'x'), false).code(),
+            Code::kInvalidArgument);
+}
+
+TEST(ListenAddress, TcpIsForLoopbackAndOnRequest) {
+  const auto v4 = ParseListenAddress("127.0.0.1:7411", true);
+  ASSERT_TRUE(v4.ok());
+  EXPECT_FALSE(v4->is_unix());
+  EXPECT_EQ(v4->host, "127.0.0.1");
+  EXPECT_EQ(v4->port, 7411);
+  EXPECT_EQ(ToString(*ParseListenAddress("[::1]:1", true)), "[::1]:1");
+  for (const char* text :
+       {"127.0.0.1", ":1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "localhost:1",
+        "0.0.0.0:1", "[::]:1", "192.168.0.1:1", "", "/run/b.sock"}) {
+    EXPECT_EQ(ParseListenAddress(text, true).code(), Code::kInvalidArgument) << text;
+  }
+  EXPECT_EQ(ParseListenAddress("127.0.0.1:7411", false).code(), Code::kInvalidArgument);
+}
+
+TEST(Config, Flags) {
+  const auto parsed =
+      Parse({"--listen", "unix:/a", "--listen=unix:/b", "--data", "/d", "--socket-mode", "600",
+             "--drain-timeout", "250ms", "--ready-fd", "5", "--max-handles", "9"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+  const Config& config = parsed->config;
+  ASSERT_EQ(config.listen.size(), 2U);
+  EXPECT_EQ(config.listen[1].path, "/b");
+  EXPECT_EQ(config.data, "/d");
+  EXPECT_EQ(config.socket_mode, 0600U);
+  EXPECT_EQ(config.drain_timeout_ms, 250);
+  EXPECT_EQ(config.ready_fd, 5);
+  EXPECT_EQ(config.limits.max_handles, 9U);
+}
+
+TEST(Config, Durations) {
+  const auto drain = [](const char* text) {
+    const auto parsed = Parse({"--listen", "unix:/a", "--drain-timeout", text});
+    return parsed.ok() ? parsed->config.drain_timeout_ms : -1;
+  };
+  EXPECT_EQ(drain("0"), 0);
+  EXPECT_EQ(drain("3"), 3'000);
+  EXPECT_EQ(drain("3s"), 3'000);
+  EXPECT_EQ(drain("3ms"), 3);
+  for (const char* bad : {"", "s", "ms", "-1", "1h", "1.5s", "99999999999999999999"})
+    EXPECT_EQ(drain(bad), -1) << bad;
+}
+
+TEST(Config, HelpAndVersion) {
+  EXPECT_NE(Parse({"--help"})->print_and_exit.find("BELAYD_SOCKET_MODE"), std::string::npos);
+  EXPECT_EQ(Parse({"--version"})->print_and_exit.find("belayd "), 0U);
+}
+
+TEST(Config, FlagBeforeEnvironmentBeforeFile) {
+  const std::string file = ::testing::TempDir() + "/belayd.toml";
+  std::ofstream(file) << "listen = \"unix:/file\"\ndata = \"/file\"\nlog-level = \"error\"\n"
+                      << "allow-plaintext-loopback = true\nmax-handles = 5\n";
+  ::setenv("BELAYD_LISTEN", "unix:/e1,unix:/e2", 1);
+  ::setenv("BELAYD_DATA", "/environment", 1);
+  const auto parsed = Parse({"--config", file.c_str(), "--data", "/flag"});
+  ::unsetenv("BELAYD_LISTEN");
+  ::unsetenv("BELAYD_DATA");
+  ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+  EXPECT_EQ(parsed->config.data, "/flag");
+  ASSERT_EQ(parsed->config.listen.size(), 2U);  // lists are not merged
+  EXPECT_EQ(parsed->config.listen[1].path, "/e2");
+  EXPECT_EQ(parsed->config.log_level, "error");
+  EXPECT_TRUE(parsed->config.allow_plaintext_loopback);
+  EXPECT_EQ(parsed->config.limits.max_handles, 5U);
+}
+
+TEST(Settings, FilesThatAreWrong) {
+  const std::string file = ::testing::TempDir() + "/wrong.toml";
+  Settings settings({"data"});
+  EXPECT_EQ(settings.ReadFile(::testing::TempDir() + "/none.toml").code(), Code::kInvalidArgument);
+  std::ofstream(file) << "data = \n";
+  EXPECT_NE(settings.ReadFile(file).message().find("line 1"), std::string::npos);
+  std::ofstream(file) << "date = 1\n";
+  EXPECT_NE(settings.ReadFile(file).message().find("\"date\""), std::string::npos);
+  std::ofstream(file) << "data = [\"a\", \"b\"]\n";
+  EXPECT_TRUE(settings.ReadFile(file).ok());
+  EXPECT_EQ(settings.Find("data")->values.size(), 2U);
+}
+
+}  // namespace
+}  // namespace belay::daemon
