@@ -5,6 +5,7 @@
 // be made to wait: see Scans for the bound.
 //
 // Thread safety: every member from any thread; one enumeration belongs to one reader.
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Belay.Client.Grpc;
 using Belay.Client.Session;
@@ -13,8 +14,13 @@ using Google.Protobuf;
 namespace Belay.Client;
 
 /// <summary>The broker's store.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "Without a wait handle there is nothing to dispose.")]
 public sealed class RemoteStore : IStore
 {
+    /// <summary>Requests without an answer, below what brokers take of one session; the next waits here.</summary>
+    private const int MaxRequests = 512;
+
+    private readonly SemaphoreSlim _slots = new(MaxRequests, MaxRequests);
     private readonly BelayClient _client;
     private readonly IGrpcChannel _channel;
     private readonly long _maxUnreadScanBytes;
@@ -214,6 +220,7 @@ public sealed class RemoteStore : IStore
         where T : class
     {
         _client.ThrowIfDisposed();
+        await _slots.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             var reply = await _client.Session.SendAsync(
@@ -232,6 +239,10 @@ public sealed class RemoteStore : IStore
         catch (BelayException e) when (e.Status == BelayStatus.NotFound)
         {
             return (WireStatus.Of(e.Status, e.Reason, e.Detail, e.Certainty), null);
+        }
+        finally
+        {
+            _slots.Release();
         }
     }
 

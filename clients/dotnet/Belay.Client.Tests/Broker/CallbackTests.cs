@@ -24,11 +24,12 @@ public class CallbackTests(Belayd belayd) : IClassFixture<Belayd>
         Assert.Equal("hello, you"u8.ToArray(), await found.InvokeAsync("you"u8.ToArray()));
         Assert.Equal(caller.Name, seen);
         var handles = await belayd.CallbacksOfAsync(host);
-        Assert.Equal(2, handles.Count);
+        Assert.Equal(3, handles.Count); // ours, the caller's and the name's
         Assert.All(handles, h => Assert.Equal(
             ("greets", "test.greet", 1ul, host.Name), (h.Label, h.Name, h.Calls, h.Owner)));
         Assert.All(handles, h => Assert.StartsWith("CallbackTests.cs:", h.Site, StringComparison.Ordinal));
         Assert.Single(handles, h => h.Holder == caller.Name);
+        Assert.Single(handles, h => h.Handle != 0 && h.Holder == host.Name);
     }
 
     [BelaydFact]

@@ -31,7 +31,8 @@ public class ClosureTests(Belayd belayd, ITestOutputHelper output) : IClassFixtu
             theirs[i] = await caller.ResolveAsync(Name(i));
         });
         Assert.Equal((Count, (long)Count), (host.Session.Hosting.Count, host.Ledger.Live));
-        Assert.Equal(2 * Count, (await belayd.CallbacksOfAsync(host)).Count);
+        // Of each: the host's, the caller's and the name's.
+        Assert.Equal(3 * Count, (await belayd.CallbacksOfAsync(host)).Count);
 
         using var collecting = new CancellationTokenSource();
         var collector = Task.Factory.StartNew(

@@ -217,7 +217,7 @@ public class CallTests
         var (client, session) = await broker.OpenAsync();
         Forget(client, 9);
         var released = session.ReadAsync();
-        while (!released.IsCompleted)
+        while (!released.IsCompleted) // nothing tells when the collector has found it: asked again and again
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();

@@ -4,6 +4,7 @@
 // set.
 //
 // Thread safety: any thread.
+using System.Collections.Concurrent;
 using System.Diagnostics;
 
 namespace Belay.Client.Tests.Support;
@@ -25,6 +26,7 @@ public sealed class Belayd : IAsyncLifetime
     private static int LastClient;
     private readonly string _folder = Directory.CreateTempSubdirectory("belay-").FullName;
     private readonly List<BelayClient> _clients = [];
+    private readonly ConcurrentQueue<string> _log = new();
     private Process? _process;
 
     public static string? Program { get; } = Environment.GetEnvironmentVariable("BELAY_DAEMON");
@@ -38,23 +40,20 @@ public sealed class Belayd : IAsyncLifetime
         _process = Process.Start(new ProcessStartInfo(Program)
         {
             ArgumentList = { "--listen", Address, "--data", Path.Combine(_folder, "data") },
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         })!;
-        var start = Stopwatch.GetTimestamp();
-        while (true)
+        // What it logs is of interest only if it does not come up.
+        _process.ErrorDataReceived += (_, line) => _log.Enqueue(line.Data ?? string.Empty);
+        _process.BeginErrorReadLine();
+        while (await _process.StandardOutput.ReadLineAsync(Patience.Token) is { } line)
         {
-            try
-            {
-                await using var client = await BelayClient.ConnectAsync(Address);
+            if (line.Contains("ready", StringComparison.Ordinal))
                 return;
-            }
-            catch (BelayException e) when (
-                e.Status == BelayStatus.Unavailable && Stopwatch.GetElapsedTime(start) < Patience.Time)
-            {
-                if (_process.HasExited)
-                    throw new InvalidOperationException($"belayd ended with {_process.ExitCode}");
-                await Task.Delay(20);
-            }
         }
+
+        await _process.WaitForExitAsync(Patience.Token);
+        throw new InvalidOperationException($"belayd ended with {_process.ExitCode}:\n{string.Join('\n', _log)}");
     }
 
     /// <summary>A client of a name that no other has.</summary>

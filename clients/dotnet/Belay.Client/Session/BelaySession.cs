@@ -112,10 +112,10 @@ internal sealed class BelaySession : IAsyncDisposable
         if (size + Outbox.OverheadBytes > _maxFrameBytes)
         {
             offered?.End();
-            throw new BelayException(
+            return ValueTask.FromException<Wire.Reply>(new BelayException(
                 BelayStatus.ResourceExhausted, "FRAME_TOO_LARGE",
                 $"the request has {size} bytes; the broker takes {_maxFrameBytes} in a frame (max_frame_bytes)",
-                CallCertainty.NotSent);
+                CallCertainty.NotSent));
         }
 
         return Requests.SendAsync(id, operation, cancellationToken, offered);
