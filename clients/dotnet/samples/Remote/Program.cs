@@ -37,7 +37,8 @@ try
                 await story.PutAsync(key, value);
                 break;
             case ["release-in-flight"]:
-                await story.ReleaseInFlightAsync();
+                if (!await story.ReleaseInFlightAsync())
+                    return 1;
                 break;
             default:
                 Console.Error.WriteLine(

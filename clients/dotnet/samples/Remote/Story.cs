@@ -61,12 +61,13 @@ internal sealed class Story : IAsyncDisposable
     }
 
     /// <summary>Lets the greeting go while a call of it runs, and tells what happens when.</summary>
-    public async Task ReleaseInFlightAsync()
+    /// <returns>Whether everything happened when it should.</returns>
+    public async Task<bool> ReleaseInFlightAsync()
     {
         if (_greet is not { } greet)
         {
             Narrator.Say(4, "the greeting was released before");
-            return;
+            return true;
         }
 
         await using var caller = await BelayClient.ConnectAsync(
@@ -81,7 +82,8 @@ internal sealed class Story : IAsyncDisposable
         await theirs.ReleaseAsync();
         _greet = null;
         await _belay.PingAsync();
-        var state = released.IsCompleted ? "GONE TOO EARLY" : "still alive, for the call runs on";
+        var early = released.IsCompleted;
+        var state = early ? "GONE TOO EARLY" : "still alive, for the call runs on";
         Narrator.Say(4, $"both handles are released; the closure is {state}");
 
         _finish.SetResult();
@@ -90,6 +92,7 @@ internal sealed class Story : IAsyncDisposable
         Narrator.Say(4, $"the caller got \"{Encoding.UTF8.GetString(await call)}\"");
         var collected = await IsCollectedAsync(_guest!);
         Narrator.Say(4, $"weak reference: {(collected ? "dead, the closure was collected" : "STILL ALIVE")}");
+        return collected && !early;
     }
 
     /// <summary>Ends the session; what is still registered ends with it.</summary>
