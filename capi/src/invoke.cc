@@ -35,6 +35,12 @@ void Keep(belay_call* call, Kept::What what, std::string bytes) {
   call->kept = kept;
 }
 
+// A condition that nearly always holds: keeps the short way a straight line, which [[likely]] does not do for
+// one half of an expression.
+inline bool Expect(bool condition) {
+  return __builtin_expect(static_cast<long>(condition), 1) != 0;
+}
+
 bool IsCall(const belay_call* call) noexcept {
   return call != nullptr && call->struct_size >= sizeof(belay_call);
 }
@@ -101,7 +107,30 @@ belay_status Conclude(registry::Object& callback, const Status& status) {
   return Conclude(callback, Thrown(call, what));
 }
 
-[[gnu::noinline]] belay_status RefuseCall(const belay_call* call) {
+bool IsPast(std::int64_t deadline_ns) { return base::Clock::System().MonotonicNs() >= deadline_ns; }
+
+bool HasBytesWithoutPointer(const belay_call* call) noexcept {
+  return (call->request == nullptr && call->request_size != 0) ||
+         (call->reply == nullptr && call->reply_capacity != 0);
+}
+
+// True of a call that needs no closer look: well-formed, with no deadline.
+inline bool IsPlain(const belay_call* call) noexcept {
+  return Expect(IsCall(call)) &&
+         Expect((reinterpret_cast<std::uintptr_t>(call->kept) |
+                 static_cast<std::uint64_t>(call->deadline_ns)) == 0) &&
+         (Expect((call->request_size | call->reply_capacity) == 0) ||
+          !HasBytesWithoutPointer(call));
+}
+
+// True of a call that succeeded and whose reply is where the caller wants it.
+inline bool IsAnswered(const belay_call* call, belay_status returned) noexcept {
+  return Expect((static_cast<std::uint32_t>(returned) |
+                 reinterpret_cast<std::uintptr_t>(call->kept)) == 0) &&
+         Expect(call->reply_size <= call->reply_capacity);
+}
+
+[[gnu::noinline]] belay_status CheckCall(const belay_call* call) {
   const KeepErrno keep_errno;
   if (!IsCall(call))
     return InvalidArgument(
@@ -110,11 +139,14 @@ belay_status Conclude(registry::Object& callback, const Status& status) {
     return InvalidArgument(
         "call->kept is not null: take or drop the last reply, or start from BELAY_CALL_INIT");
   }
-  if (call->reply == nullptr && call->reply_capacity != 0)
-    return InvalidArgument("call->reply is null with a reply_capacity");
-  if (call->request == nullptr && call->request_size != 0)
-    return InvalidArgument("call->request is null with a request_size");
-  return Fail(Code::kDeadlineExceeded, "the deadline had passed before the call");
+  if (HasBytesWithoutPointer(call)) {
+    return InvalidArgument(
+        "call->request or call->reply is null with a size: give both or neither");
+  }
+  if (call->deadline_ns != 0 && IsPast(call->deadline_ns)) {
+    return Fail(Code::kDeadlineExceeded, "the deadline had passed before the call");
+  }
+  return BELAY_OK;
 }
 
 // Everything but a live inline callback: refusals, and callbacks that run elsewhere.
@@ -136,8 +168,6 @@ belay_status Conclude(registry::Object& callback, const Status& status) {
     return Done(Judge(call, BELAY_OK));
   });
 }
-
-bool IsPast(std::int64_t deadline_ns) { return base::Clock::System().MonotonicNs() >= deadline_ns; }
 
 }  // namespace
 
@@ -172,11 +202,8 @@ using namespace belay::capi;
 extern "C" {
 
 belay_status belay_invoke(belay_handle callback, belay_call* call) {
-  if (!IsCall(call) || call->kept != nullptr ||
-      (call->reply == nullptr && call->reply_capacity != 0) ||
-      (call->request == nullptr && call->request_size != 0) ||
-      (call->deadline_ns != 0 && IsPast(call->deadline_ns))) [[unlikely]] {
-    return RefuseCall(call);
+  if (!Expect(IsPlain(call))) {
+    if (const belay_status refused = CheckCall(call); refused != BELAY_OK) return refused;
   }
   call->reply_size = 0;
   const belay::registry::CallPin pin(callback);
@@ -184,8 +211,7 @@ belay_status belay_invoke(belay_handle callback, belay_call* call) {
     return InvokeElsewhere(callback, call);
   try {
     const belay_status returned = pin.Run(call);
-    if (returned == BELAY_OK && call->kept == nullptr && call->reply_size <= call->reply_capacity)
-        [[likely]]
+    if (IsAnswered(call, returned)) [[likely]]
       return BELAY_OK;
     return ConcludeReturned(pin.object(), call, returned);
   } catch (abi::__forced_unwind&) {
