@@ -71,12 +71,14 @@ std::uint64_t RowBlockReader::position() const noexcept {
   return std::uint64_t{rows_read_} << kOffsetBits | offset_bytes_;
 }
 
-base::Result<RowBlockReader> RowBlockReader::Resume(std::string_view block, std::uint64_t position) {
+base::Result<RowBlockReader> RowBlockReader::Resume(std::string_view block,
+                                                    std::uint64_t position) {
   base::Result<RowBlockReader> reader = Open(block);
   if (!reader.ok() || position == 0) return reader;
   const std::uint64_t offset_bytes = position & kOffsetMask;
   const std::uint64_t rows_read = position >> kOffsetBits;
-  if (offset_bytes < kRowBlockHeaderBytes || offset_bytes > block.size() || rows_read > reader->row_count_) {
+  if (offset_bytes < kRowBlockHeaderBytes || offset_bytes > block.size() ||
+      rows_read > reader->row_count_) {
     return Status(Code::kInvalidArgument, "the position is not one of this row block: begin at 0");
   }
   reader->offset_bytes_ = static_cast<std::size_t>(offset_bytes);

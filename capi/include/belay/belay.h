@@ -43,8 +43,8 @@ typedef int32_t belay_status;
 #define BELAY_OK 0
 #define BELAY_CANCELLED 1
 #define BELAY_UNKNOWN 2
-#define BELAY_INVALID_ARGUMENT 3   /* a null pointer, a zero or huge size, a bad name; text says which */
-#define BELAY_DEADLINE_EXCEEDED 4  /* the deadline or timeout passed first */
+#define BELAY_INVALID_ARGUMENT 3  /* a null pointer, a zero or huge size, a bad name; text says which */
+#define BELAY_DEADLINE_EXCEEDED 4 /* the deadline or timeout passed first */
 #define BELAY_NOT_FOUND 5
 #define BELAY_ALREADY_EXISTS 6
 #define BELAY_PERMISSION_DENIED 7  /* the handle lacks the right */
@@ -57,11 +57,11 @@ typedef int32_t belay_status;
 #define BELAY_UNAVAILABLE 14
 #define BELAY_DATA_LOSS 15
 #define BELAY_UNAUTHENTICATED 16
-#define BELAY_STALE 32            /* the handle was released */
-#define BELAY_WRONG_KIND 33       /* a live handle, of another kind than this call takes */
-#define BELAY_MALFORMED 34        /* never was a handle */
-#define BELAY_UNREGISTERED 35     /* the callback was unregistered by its owner */
-#define BELAY_REVOKED 36          /* the callback was revoked by an administrator */
+#define BELAY_STALE 32        /* the handle was released */
+#define BELAY_WRONG_KIND 33   /* a live handle, of another kind than this call takes */
+#define BELAY_MALFORMED 34    /* never was a handle */
+#define BELAY_UNREGISTERED 35 /* the callback was unregistered by its owner */
+#define BELAY_REVOKED 36      /* the callback was revoked by an administrator */
 #define BELAY_QUARANTINED 37
 #define BELAY_SUSPENDED 38
 #define BELAY_OWNER_CLOSED 39     /* the owner that registered the callback is closed */
@@ -75,7 +75,7 @@ typedef int32_t belay_status;
 #define BELAY_COMPACTED 47        /* the revision asked for is no longer retained */
 #define BELAY_ABANDONED 48
 #define BELAY_STALE_EPOCH 49
-#define BELAY_END 50              /* a cursor has no more rows; not an error */
+#define BELAY_END 50 /* a cursor has no more rows; not an error */
 
 /* Version of this interface: grows when functions or fields are added. */
 #define BELAY_ABI_VERSION 1u
@@ -122,7 +122,7 @@ typedef uint64_t belay_handle;
 #define BELAY_RIGHT_BIND 8u       /* attach to a hook, bind to a name */
 #define BELAY_RIGHT_EXPORT 16u    /* pass on to another process */
 #define BELAY_RIGHTS_ALL 31u
-#define BELAY_RIGHTS_SAME 0u      /* in belay_retain: as the handle given */
+#define BELAY_RIGHTS_SAME 0u /* in belay_retain: as the handle given */
 
 /* Closes one handle of any kind but broker and owner (those have belay_close, belay_owner_close).
  *
@@ -180,21 +180,22 @@ BELAY_API belay_status belay_owner_close(belay_handle owner);
 
 /* One call: filled by the caller, seen by the callback. Start from BELAY_CALL_INIT. */
 typedef struct belay_call {
-  uint32_t struct_size;    /* sizeof(belay_call) */
-  uint32_t flags;          /* 0 */
-  const void *request;     /* the caller's bytes, valid until the call returns; may be null if empty */
+  uint32_t struct_size; /* sizeof(belay_call) */
+  uint32_t flags;       /* 0 */
+  const void *request;  /* the caller's bytes, valid until the call returns; may be null if empty */
   uint64_t request_size;
-  void *reply;             /* the caller's buffer; null if reply_capacity is 0 */
+  void *reply; /* the caller's buffer; null if reply_capacity is 0 */
   uint64_t reply_capacity;
-  uint64_t reply_size;     /* out: size of the whole reply, also when it did not fit */
-  int64_t deadline_ns;     /* on CLOCK_MONOTONIC; 0: none. Refused when already past */
-  uint64_t trace_high;     /* trace id, passed through; 0: none */
+  uint64_t reply_size; /* out: size of the whole reply, also when it did not fit */
+  int64_t deadline_ns; /* on CLOCK_MONOTONIC; 0: none. Refused when already past */
+  uint64_t trace_high; /* trace id, passed through; 0: none */
   uint64_t trace_low;
-  belay_handle caller;     /* owner on whose behalf; 0: not said */
-  void *kept;              /* Belay's: what belay_call_take() takes; must be null on entry */
+  belay_handle caller; /* owner on whose behalf; 0: not said */
+  void *kept;          /* Belay's: what belay_call_take() takes; must be null on entry */
 } belay_call;
 
-#define BELAY_CALL_INIT {(uint32_t)sizeof(belay_call), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define BELAY_CALL_INIT \
+  { (uint32_t)sizeof(belay_call), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* The function of a callback. Reads call->request, answers by belay_call_reply() or by writing at most
  * reply_capacity bytes to call->reply and setting reply_size. Returns BELAY_OK, or anything else to
@@ -306,24 +307,24 @@ BELAY_API belay_status belay_unpin(belay_handle pin);
 
 typedef struct belay_handle_info {
   uint32_t struct_size;
-  int32_t kind;          /* BELAY_KIND_... */
+  int32_t kind; /* BELAY_KIND_... */
   belay_handle handle;
-  belay_handle owner;    /* that registered the object */
-  belay_handle holder;   /* owner that holds this handle */
-  int32_t state;         /* BELAY_STATE_... */
-  uint32_t rights;       /* BELAY_RIGHT_..., of a callback's handle */
-  uint64_t references;   /* live handles of the object */
-  uint64_t pins;         /* pins held, belay_pin */
-  uint64_t in_flight;    /* calls running now; a moment's view */
-  uint64_t calls;        /* calls begun; exact */
-  uint64_t failures;     /* calls that ended in BELAY_CALLBACK_FAILED; exact */
+  belay_handle owner;  /* that registered the object */
+  belay_handle holder; /* owner that holds this handle */
+  int32_t state;       /* BELAY_STATE_... */
+  uint32_t rights;     /* BELAY_RIGHT_..., of a callback's handle */
+  uint64_t references; /* live handles of the object */
+  uint64_t pins;       /* pins held, belay_pin */
+  uint64_t in_flight;  /* calls running now; a moment's view */
+  uint64_t calls;      /* calls begun; exact */
+  uint64_t failures;   /* calls that ended in BELAY_CALLBACK_FAILED; exact */
   int64_t created_unix_ns;
   int64_t age_ns;
   char owner_name[256];
   char holder_name[256];
   char label[256];
   char site[256];
-  char signature[64];    /* "" for an untyped callback */
+  char signature[64]; /* "" for an untyped callback */
 } belay_handle_info;
 
 /* Describes one handle of any kind. Errors: INVALID_ARGUMENT, handle errors. */
@@ -349,8 +350,8 @@ BELAY_API belay_status belay_store_open(belay_handle broker, belay_handle *store
 BELAY_API belay_status belay_store_get(belay_handle store, const void *key, uint64_t key_size, void *buffer,
                                        uint64_t capacity, uint64_t *value_size, uint64_t *revision);
 
-#define BELAY_WRITE_ASYNC 1u     /* do not wait for the disk: a crash may lose the write */
-#define BELAY_WRITE_IF_ABSENT 2u /* only if the key does not exist */
+#define BELAY_WRITE_ASYNC 1u       /* do not wait for the disk: a crash may lose the write */
+#define BELAY_WRITE_IF_ABSENT 2u   /* only if the key does not exist */
 #define BELAY_WRITE_IF_REVISION 4u /* only if the key was last changed at `if_revision` */
 typedef struct belay_write_options {
   uint32_t struct_size;
@@ -361,8 +362,9 @@ typedef struct belay_write_options {
 /* Writes one key. `options` and `revision` (of the commit) may be null. May block (disk).
  * Errors: ABORTED when a condition does not hold; INVALID_ARGUMENT naming the bound; UNAVAILABLE with
  * reason STORE_READ_ONLY after a disk fault. */
-BELAY_API belay_status belay_store_put(belay_handle store, const void *key, uint64_t key_size, const void *value,
-                                       uint64_t value_size, const belay_write_options *options, uint64_t *revision);
+BELAY_API belay_status belay_store_put(belay_handle store, const void *key, uint64_t key_size,
+                                       const void *value, uint64_t value_size,
+                                       const belay_write_options *options, uint64_t *revision);
 
 /* Deletes one key; NOT_FOUND if there is none. Otherwise as belay_store_put. */
 BELAY_API belay_status belay_store_delete(belay_handle store, const void *key, uint64_t key_size,
@@ -372,15 +374,15 @@ BELAY_API belay_status belay_store_delete(belay_handle store, const void *key, u
 #define BELAY_SCAN_KEYS_ONLY 2u
 typedef struct belay_scan_options {
   uint32_t struct_size;
-  uint32_t flags;       /* BELAY_SCAN_... */
-  const void *start;    /* first key of the range; null: from the beginning */
+  uint32_t flags;    /* BELAY_SCAN_... */
+  const void *start; /* first key of the range; null: from the beginning */
   uint64_t start_size;
-  const void *end;      /* the range ends before it; null: to the end */
+  const void *end; /* the range ends before it; null: to the end */
   uint64_t end_size;
-  const void *prefix;   /* if set, start and end must not be */
+  const void *prefix; /* if set, start and end must not be */
   uint64_t prefix_size;
-  uint64_t limit;       /* rows returned at most; 0: all */
-  belay_handle filter;  /* a callback that picks rows; 0: none. See below */
+  uint64_t limit;      /* rows returned at most; 0: all */
+  belay_handle filter; /* a callback that picks rows; 0: none. See below */
 } belay_scan_options;
 
 /* Begins a scan over the store as it is now. `options` may be null: everything.
@@ -390,21 +392,23 @@ typedef struct belay_scan_options {
  * belay_cursor_next. The scan holds a handle of its own to the filter until the cursor is released.
  * A filter that fails fails the scan: no row is kept or dropped by default.
  * Errors: INVALID_ARGUMENT; as belay_retain for the filter. */
-BELAY_API belay_status belay_store_scan(belay_handle store, const belay_scan_options *options, belay_handle *cursor);
+BELAY_API belay_status belay_store_scan(belay_handle store, const belay_scan_options *options,
+                                        belay_handle *cursor);
 
 /* Fills `buffer` with a row block of the next rows: as many as fit, at least one. `*size` is its size.
  * BELAY_END: no more rows, nothing written. BELAY_BUFFER_TOO_SMALL: the next row alone needs `*size`
  * bytes; the cursor has not advanced. A cursor is exclusive: BELAY_BUSY when another thread is in it.
  * May block. Errors: also CALLBACK_FAILED and the like from the filter. */
-BELAY_API belay_status belay_cursor_next(belay_handle cursor, void *buffer, uint64_t capacity, uint64_t *size);
+BELAY_API belay_status belay_cursor_next(belay_handle cursor, void *buffer, uint64_t capacity,
+                                         uint64_t *size);
 
 /* One row of a row block. Pointers point into the block. */
 #define BELAY_ROW_PUT 1
 #define BELAY_ROW_DELETE 2
 typedef struct belay_row {
   uint32_t struct_size;
-  uint32_t kind;       /* BELAY_ROW_... */
-  uint64_t revision;   /* of the change */
+  uint32_t kind;     /* BELAY_ROW_... */
+  uint64_t revision; /* of the change */
   const void *key;
   uint64_t key_size;
   const void *value;
@@ -420,11 +424,11 @@ BELAY_API belay_status belay_rows_next(const void *block, uint64_t size, uint64_
 
 typedef struct belay_watch_options {
   uint32_t struct_size;
-  uint32_t flags;          /* 0 */
-  const void *prefix;      /* keys to watch; null: all */
+  uint32_t flags;     /* 0 */
+  const void *prefix; /* keys to watch; null: all */
   uint64_t prefix_size;
-  uint64_t from_revision;  /* first revision to deliver; 0: changes after the attach */
-  belay_handle callback;   /* gets row blocks */
+  uint64_t from_revision; /* first revision to deliver; 0: changes after the attach */
+  belay_handle callback;  /* gets row blocks */
 } belay_watch_options;
 
 /* Attaches a watch: `callback` is invoked, on a thread of the broker's, one call at a time, with row

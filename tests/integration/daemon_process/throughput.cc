@@ -48,14 +48,15 @@ struct Load {
 };
 
 void Next(Load& load) {
-  load.client->InvokeAsync(
-      load.handle, std::string(64, 'x'), {}, [&load](const Result<std::string>& reply) {
-        if (reply.ok()) load.done.fetch_add(1, std::memory_order_relaxed);
-        if (reply.ok() && std::chrono::steady_clock::now() < load.end) return Next(load);
-        const std::lock_guard lock(load.mutex);
-        load.failed = load.failed || !reply.ok();
-        if (--load.in_flight == 0) load.ended.notify_all();
-      });
+  load.client->InvokeAsync(load.handle, std::string(64, 'x'), {},
+                           [&load](const Result<std::string>& reply) {
+                             if (reply.ok()) load.done.fetch_add(1, std::memory_order_relaxed);
+                             if (reply.ok() && std::chrono::steady_clock::now() < load.end)
+                               return Next(load);
+                             const std::lock_guard lock(load.mutex);
+                             load.failed = load.failed || !reply.ok();
+                             if (--load.in_flight == 0) load.ended.notify_all();
+                           });
 }
 
 int Caller(const std::string& target, int in_flight, int seconds) {
@@ -74,7 +75,8 @@ int Caller(const std::string& target, int in_flight, int seconds) {
   load.ended.wait(lock, [&] { return load.in_flight == 0; });
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   std::printf("%d in flight: %.0f calls/s%s\n", in_flight,
-              static_cast<double>(load.done.load()) / took.count(), load.failed ? ", some failed" : "");
+              static_cast<double>(load.done.load()) / took.count(),
+              load.failed ? ", some failed" : "");
   return load.failed ? 1 : 0;
 }
 
