@@ -212,6 +212,7 @@ Status Registry::Release(Handle handle) {
       return Status(Code::kWrongKind,
                     "a " + std::string(KindName(object->kind)) + " is closed, not released");
     }
+    if constexpr (kFaultDoubleRelease) std::this_thread::yield();  // a longer window
     const std::lock_guard lock(object->registry->mutex_);
     // Somebody else may have been first since the pin (R2).
     if (IsRetired(handle)) {

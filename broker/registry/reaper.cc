@@ -44,13 +44,14 @@ void Registry::Reap() {
     if (retired_ != 0 || fenced_ != 0 || draining_ != nullptr || !due_notices_.empty()) {
       table.waiting_reapers.fetch_add(1, std::memory_order_seq_cst);
       progress = ReapOnce(lock);
-      if (!progress) {
+      const bool for_hazards = !progress && AwaitsHazards();
+      if (for_hazards) {
         lock.unlock();
         table.WaitForPoke(seen);
         lock.lock();
       }
       table.waiting_reapers.fetch_sub(1, std::memory_order_seq_cst);
-      continue;
+      if (progress || for_hazards) continue;
     }
     lock.unlock();
     table.WaitForPoke(seen);
@@ -65,6 +66,17 @@ void Registry::Reap() {
   lock.lock();
   close_state_ = CloseState::kClosed;
   progress_.notify_all();
+}
+
+// After a round without progress: does anything but typed pins and asynchronous calls hold the rest? The
+// end of those pokes by itself, and may be hours away: till then other threads need not poke.
+bool Registry::AwaitsHazards() const {
+  if (fenced_ != 0) return true;
+  for (const Callback* callback = draining_; callback != nullptr; callback = callback->owner_next) {
+    if (callback->pins == 0 && callback->async_calls == 0 && callback->async_starts == 0)
+      return true;
+  }
+  return false;
 }
 
 bool Registry::ReapOnce(std::unique_lock<std::mutex>& lock) {

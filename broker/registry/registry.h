@@ -164,6 +164,7 @@ class Registry final : public Object {
   bool ReapOnce(std::unique_lock<std::mutex>& lock);
   bool FreeRetired(std::unique_lock<std::mutex>& lock, std::uint64_t mark);
   bool ReleaseDrained(std::unique_lock<std::mutex>& lock, std::uint64_t mark);
+  bool AwaitsHazards() const;
   bool NothingLeft() const;
 
   const RegistryOptions options_;
