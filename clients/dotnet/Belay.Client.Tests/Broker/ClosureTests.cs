@@ -43,14 +43,14 @@ public class ClosureTests(Belayd belayd, ITestOutputHelper output) : IClassFixtu
             var reply = await theirs[i]!.InvokeAsync(BitConverter.GetBytes(i));
             Assert.Equal((i, Sum(i)), (BitConverter.ToInt32(reply), BitConverter.ToInt32(reply, 4)));
         });
-        Assert.All(disposals, d => Assert.Equal(0, d));
+        Assert.Equal(0, disposals.Count(d => d != 0));
 
         await ReleaseAllAsync(mine, theirs);
         await Task.WhenAll(released).Within();
         await collecting.CancelAsync();
         await collector;
 
-        Assert.All(disposals, d => Assert.Equal(1, d));
+        Assert.Equal(Count, disposals.Count(d => d == 1));
         Assert.Equal(
             (0L, (long)Count, 0L, 0L),
             (host.Ledger.Live, host.Ledger.Ended, host.Ledger.EndedAgain, host.Ledger.Roots));

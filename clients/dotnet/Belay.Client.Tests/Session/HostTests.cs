@@ -31,7 +31,11 @@ public class HostTests
             {
                 Call = new Wire.Call
                 {
-                    CallId = 11, Handle = 4, Payload = ByteString.CopyFromUtf8("hi"), TimeoutMs = 60000, Caller = "you",
+                    CallId = 11,
+                    Handle = 4,
+                    Payload = ByteString.CopyFromUtf8("hi"),
+                    TimeoutMs = 60000,
+                    Caller = "you",
                     TraceId = ByteString.CopyFrom(0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2),
                 },
             });

@@ -23,7 +23,7 @@ public sealed class BelaydFactAttribute : FactAttribute
 /// <summary>A daemon and its folder.</summary>
 public sealed class Belayd : IAsyncLifetime
 {
-    private static int LastClient;
+    private static int _lastClient;
     private readonly string _folder = Directory.CreateTempSubdirectory("belay-").FullName;
     private readonly List<BelayClient> _clients = [];
     private readonly ConcurrentQueue<string> _log = new();
@@ -59,7 +59,7 @@ public sealed class Belayd : IAsyncLifetime
     /// <summary>A client of a name that no other has.</summary>
     public async Task<BelayClient> ConnectAsync(string name = "client")
     {
-        var unique = $"{name}-{Interlocked.Increment(ref LastClient)}";
+        var unique = $"{name}-{Interlocked.Increment(ref _lastClient)}";
         var client = await BelayClient.ConnectAsync(Address, new BelayClientOptions { ClientName = unique }).Within();
         lock (_clients)
             _clients.Add(client);
