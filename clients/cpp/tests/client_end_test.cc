@@ -60,6 +60,24 @@ TEST(ClientEnd, BoundsOfTheBrokerAreCheckedBeforeSending) {
   EXPECT_EQ(first.get_future().get().code, Code::kClosed);
 }
 
+TEST(ClientEnd, FramesKeepWithinTheBrokersLimit) {
+  FakeBroker broker;
+  broker.SetMaxFrameBytes(1000);
+  Client client = MustConnect(broker);
+  std::atomic<int> left{500};
+  std::promise<void> all;
+  for (int i = 0; i < 500; ++i) {
+    client.PutAsync(std::to_string(i), std::string(50, 'v'), {},
+                    [&](const Result<std::uint64_t>& result) {
+                      EXPECT_TRUE(result.ok());
+                      if (--left == 0) all.set_value();
+                    });
+  }
+  all.get_future().wait();
+  EXPECT_GT(broker.LargestFrame(), 1);
+  EXPECT_LE(broker.LargestFrameBytes(), 1000u);
+}
+
 TEST(ClientEnd, GivesUpWhenTheBrokerNeverAnswersACall) {
   FakeBroker broker;
   Client client = MustConnect(broker);

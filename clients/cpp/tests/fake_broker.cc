@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <set>
@@ -107,6 +108,7 @@ class FakeBroker::Service final : public v1::Broker::Service {
     while (stream->Read(&frame)) {
       std::scoped_lock lock(mutex_);
       largest_frame_ = std::max(largest_frame_, frame.operations_size());
+      largest_frame_bytes_ = std::max(largest_frame_bytes_, frame.ByteSizeLong());
       if (frame.operations_size() != 0 && frame.first_sequence() != received_[&peer] + 1) break;
       received_[&peer] += static_cast<std::uint64_t>(frame.operations_size());
       for (const v1::ClientOperation& operation : frame.operations()) Apply(peer, operation);
@@ -368,6 +370,7 @@ class FakeBroker::Service final : public v1::Broker::Service {
   std::uint64_t calls_ = 0;
   std::uint64_t sessions_ = 0;
   int largest_frame_ = 0;
+  std::size_t largest_frame_bytes_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -385,6 +388,16 @@ void FakeBroker::SetLimits(std::uint32_t max_payload_bytes, std::uint32_t max_ca
   std::scoped_lock lock(service_->mutex_);
   service_->limits_.set_max_payload_bytes(max_payload_bytes);
   service_->limits_.set_max_calls_in_flight(max_calls_in_flight);
+}
+
+void FakeBroker::SetMaxFrameBytes(std::uint32_t max_frame_bytes) {
+  std::scoped_lock lock(service_->mutex_);
+  service_->limits_.set_max_frame_bytes(max_frame_bytes);
+}
+
+std::size_t FakeBroker::LargestFrameBytes() const {
+  std::scoped_lock lock(service_->mutex_);
+  return service_->largest_frame_bytes_;
 }
 
 void FakeBroker::SendOutOfSequence() {

@@ -32,12 +32,14 @@ class FakeBroker {
   const std::string& target() const;
   void SetScript(Script script);
   void SetLimits(std::uint32_t max_payload_bytes, std::uint32_t max_calls_in_flight);
+  void SetMaxFrameBytes(std::uint32_t max_frame_bytes);
   // Breaks every connection, without a word.
   void CutConnections();
   // Sends a frame that breaks the numbering to every client.
   void SendOutOfSequence();
   // Largest number of operations seen in one frame.
   int LargestFrame() const;
+  std::size_t LargestFrameBytes() const;
 
  private:
   class Service;
