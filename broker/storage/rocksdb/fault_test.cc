@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -188,6 +189,19 @@ TEST_P(FaultTest, S4_AFlushThatFailsInTheBackgroundShowsAndRecovers) {
   ASSERT_TRUE(recovered.ok()) << recovered.ToString();
   EXPECT_EQ(Put(*store, "after", "1")->revision, static_cast<Revision>(written) + 1);
   for (int i = 0; i < written; ++i) EXPECT_TRUE(store->Get(std::to_string(i)).ok()) << i;
+}
+
+TEST_P(FaultTest, S4_HealthShowsABackgroundFaultThoughNobodyWrites) {
+  auto store = MustOpen(options_);
+  plan_->Set(GetParam(), ".sst");
+  // The third finds the memory full and has it flushed; nobody writes after it.
+  const std::string value(17 << 20, 'v');
+  for (const char* key : {"a", "b", "c"}) (void)Put(*store, key, value, Durability::kAsync).ok();
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (store->Health().ok() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(store->Health().reason(), "STORE_READ_ONLY");
 }
 
 TEST_P(FaultTest, S1_WhenRecoveryFindsAsyncCommitsLostTheirRevisionsAreNotGivenOutAgain) {

@@ -112,11 +112,14 @@ TEST(ReaderGateTest, S4_WhoRunsAloneIsAloneAndReadersDoNotKeepItOut) {
     readers.emplace_back([&] {
       while (!stop.load()) {
         const ReaderGate::Pass pass = gate.Enter();
-        EXPECT_EQ(guarded % 2, 0u);
+        const std::uint64_t seen = guarded;
+        EXPECT_EQ(seen % 2, 0u);
+        std::this_thread::yield();
+        EXPECT_EQ(guarded, seen);
       }
     });
   }
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < 2'000; ++round) {
     gate.RunAlone([&] {
       ++guarded;
       std::this_thread::yield();
