@@ -114,7 +114,8 @@ TEST(BrokerTest, R18_CallsThatWaitForAThreadEndOnceWhenTheBrokerCloses) {
   broker = nullptr;
   EXPECT_EQ(ends.Take(), Code::kOk);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(ends.Take(), Code::kStale);
-  EXPECT_EQ(plug.releases() + probe.releases(), 2);
+  // The close goes on in the background.
+  EXPECT_TRUE(Eventually([&] { return plug.releases() == 1 && probe.releases() == 1; }));
 }
 
 // The end of a broker joins the pool's threads: the last user may be one of them.

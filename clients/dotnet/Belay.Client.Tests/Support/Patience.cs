@@ -4,7 +4,7 @@ namespace Belay.Client.Tests.Support;
 /// <summary>Bounds every wait of a test, so that a defect is a failure and not a hang.</summary>
 internal static class Patience
 {
-    public static readonly TimeSpan Time = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Time = TimeSpan.FromMinutes(4);
 
     public static CancellationToken Token => new CancellationTokenSource(Time).Token;
 
