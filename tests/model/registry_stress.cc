@@ -675,7 +675,7 @@ int Main(int argc, char** argv) {
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < arguments.threads; ++i) {
     workers.push_back(std::make_unique<Worker>(world, i, arguments.seed * kMaxThreads + i));
-    threads.emplace_back([&, i] { workers[i]->Run(); });
+    threads.emplace_back([worker = workers.back().get()] { worker->Run(); });
   }
   std::this_thread::sleep_for(std::chrono::duration<double>(arguments.seconds));
   world.stop.store(true);
