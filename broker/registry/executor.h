@@ -1,0 +1,59 @@
+// Executors: where callbacks and their release functions run, if not on the caller's thread (R10).
+//
+// A pool runs work on threads of its own, a strand runs it one after another on a pool, a queue hands it
+// to a host that polls. What they are given is intrusive: enqueuing links it and needs no memory.
+//
+// Invariants
+//   - Work that was taken is ended exactly once, by Run() or by Refuse(), under no lock of the
+//     executor's (R8, R18): also when the executor is closed.
+//   - An executor is bounded. Full means that Enqueue() refuses before anything is taken. Release functions
+//     are beyond the bound: they must run.
+//
+// Thread safety: every method of Executor may be called from any thread; a Work belongs to one executor
+// at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "broker/base/status.h"
+
+namespace belay::registry {
+
+// One thing to do: a call of a callback, or the release function of one.
+class Work {
+ public:
+  enum class Kind : std::uint8_t { kCall, kRelease };
+
+  explicit Work(Kind work_kind) : kind(work_kind) {}
+  Work(const Work&) = delete;
+  Work& operator=(const Work&) = delete;
+
+  // Runs the callback, or the release function, on the calling thread; then `this` is gone.
+  virtual void Run() noexcept = 0;
+  // Ends it without running: a call ends with `why` and was not sent. A release function runs all the
+  // same, for it runs exactly once whatever happens (R3). Then `this` is gone.
+  virtual void Refuse(const base::Status& why) noexcept = 0;
+  // What it counts against an executor's bound of bytes.
+  virtual std::size_t size_bytes() const noexcept = 0;
+
+  const Kind kind;
+  Work* next = nullptr;  // for the executor that has it
+
+ protected:
+  ~Work() = default;
+};
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  // Takes `work` (then it is no longer the caller's), or says why not and leaves it:
+  // RESOURCE_EXHAUSTED names what is full and its bound; CLOSED. Runs no user code.
+  virtual base::Status Enqueue(Work* work) = 0;
+  // The same for a release function: never refused for a bound, needs no memory (R6). False once closed:
+  // then the caller must run it itself.
+  virtual bool EnqueueRelease(Work* work) noexcept = 0;
+};
+
+}  // namespace belay::registry
