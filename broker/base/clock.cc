@@ -14,6 +14,7 @@ std::int64_t Read(clockid_t id) {
 class SystemClock final : public Clock {
  public:
   std::int64_t MonotonicNs() const override { return Read(CLOCK_MONOTONIC); }
+  std::int64_t CoarseMonotonicNs() const override { return Read(CLOCK_MONOTONIC_COARSE); }
   std::int64_t WallNs() const override { return Read(CLOCK_REALTIME); }
 };
 

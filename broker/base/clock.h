@@ -13,6 +13,8 @@ class Clock {
   virtual ~Clock() = default;
   // Nanoseconds that never go back (CLOCK_MONOTONIC): for deadlines, leases and ages.
   virtual std::int64_t MonotonicNs() const = 0;
+  // The same, as of the last tick of the system (some milliseconds ago), for what is often asked.
+  virtual std::int64_t CoarseMonotonicNs() const { return MonotonicNs(); }
   // Nanoseconds since the Unix epoch: only ever shown to people.
   virtual std::int64_t WallNs() const = 0;
 

@@ -22,9 +22,8 @@ namespace {
 // What a handle of kind store refers to. It names the broker through its registry.
 class StoreObject final : public registry::Object {
  public:
-  explicit StoreObject(Registry* store_registry) : Object(Kind::kStore, store_registry) {
-    label = "store";
-  }
+  StoreObject() : Object(Kind::kStore) {}
+  std::string_view label() const override { return "store"; }
 };
 
 // For a registry that nothing was registered in.
@@ -108,7 +107,7 @@ Status Broker::Start() {
 Result<std::shared_ptr<Broker>> Broker::Find(Handle handle) {
   auto found = Registry::Find(handle, Kind::kBroker);
   if (!found.ok()) return found.status();
-  auto broker = std::static_pointer_cast<Broker>((*found)->registry->attachment());
+  auto broker = std::static_pointer_cast<Broker>((*found)->registry().attachment());
   if (broker == nullptr) return Status(Code::kClosed, "the broker is closed");
   return broker;
 }
@@ -141,7 +140,7 @@ std::string Broker::NameOf(Handle callback) { return parts_->names->NameOf(callb
 
 Result<Handle> Broker::OpenStore() {
   if (auto opened = store(); !opened.ok()) return opened.status();
-  return registry_->Insert(Ref<registry::Object>::Adopt(new StoreObject(registry_.get())));
+  return registry_->Insert(Ref<registry::Object>::Adopt(new StoreObject));
 }
 
 Result<Handle> Broker::AttachWatch(const WatchOptions& options) {

@@ -49,7 +49,7 @@ TEST(BrokerTest, R1_AHandleToTheStore) {
   EXPECT_EQ(registry::KindOf(store), registry::Kind::kStore);
   auto found = Registry::Find(store, registry::Kind::kStore);
   ASSERT_TRUE(found.ok());
-  EXPECT_EQ((*found)->registry->attachment().get(), broker.get());
+  EXPECT_EQ((*found)->registry().attachment().get(), broker.get());
   EXPECT_TRUE(Registry::Release(store).ok());
   EXPECT_EQ(Registry::Release(store).code(), Code::kStale);
   EXPECT_TRUE(broker->Close(kPatienceNs).ok());

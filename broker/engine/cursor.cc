@@ -56,7 +56,7 @@ class Use {
 }  // namespace
 
 Cursor::Cursor(std::shared_ptr<Broker> broker, const CursorOptions& options)
-    : Object(Kind::kCursor, &broker->registry()), broker_(std::move(broker)), options_(options) {}
+    : Object(Kind::kCursor), broker_(std::move(broker)), options_(options) {}
 
 Cursor::~Cursor() {
   if (filter_ != 0) (void)Registry::Release(filter_);
@@ -69,7 +69,6 @@ Result<Ref<Cursor>> Cursor::Open(std::shared_ptr<Broker> broker, const CursorOpt
     return Status(Code::kInvalidArgument, "filter_timeout_ns is negative; 0 is no timeout");
   }
   auto cursor = Ref<Cursor>::Adopt(new Cursor(std::move(broker), options));
-  cursor->label = "scan";
   storage::ScanOptions scan = options.scan;
   if (options.filter != 0) {
     if (Status refusal = Registry::Refusal(options.filter); !refusal.ok()) return refusal;
@@ -77,7 +76,6 @@ Result<Ref<Cursor>> Cursor::Open(std::shared_ptr<Broker> broker, const CursorOpt
         Registry::Retain(options.filter, cursor->broker_->hooks_owner(), registry::kRightInvoke);
     if (!held.ok()) return held.status();
     cursor->filter_ = *held;
-    cursor->label = "filtered scan";
     scan.keys_only = false;
     scan.limit = 0;
   }

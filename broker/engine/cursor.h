@@ -32,6 +32,7 @@ class Cursor final : public registry::Object {
   static base::Result<registry::Ref<Cursor>> Open(std::shared_ptr<Broker> broker,
                                                   const CursorOptions& options);
   ~Cursor() override;
+  std::string_view label() const override { return filter_ == 0 ? "scan" : "filtered scan"; }
 
   // The next rows as a row block of at most `max_bytes`, at least one row. END when there are no more.
   // BUFFER_TOO_SMALL, with the size that the next row's block has in `*needed_bytes`: not advanced (I3).

@@ -187,7 +187,7 @@ void Watches::Send(Lock& lock, const std::vector<Ref<Watch>>& watches) {
   for (const auto& watch : watches) {
     registry::Request request;
     request.payload = watch->rows;
-    request.caller = watch->label;
+    request.caller = watch->label();
     surroundings_.pool->InvokeAsync(
         watch->callback, std::move(request),
         [watch](const registry::Outcome& outcome) { watch->dispatcher->Completed(watch, outcome); },

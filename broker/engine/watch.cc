@@ -6,25 +6,24 @@
 
 namespace belay::engine {
 
-Watch::Watch(registry::Registry* watch_registry, std::shared_ptr<Watches> watches,
-             std::string watched_prefix, registry::Handle held_callback,
+Watch::Watch(std::shared_ptr<Watches> watches, std::string watched_prefix,
+             registry::Handle held_callback,
              const registry::Object& watching_callback)
-    : Object(registry::Kind::kSubscription, watch_registry),
+    : Object(registry::Kind::kSubscription),
       dispatcher(std::move(watches)),
       prefix(std::move(watched_prefix)),
       prefix_end(storage::PrefixEnd(prefix)),
       callback(held_callback),
       callback_object(&watching_callback),
-      callback_label(watching_callback.label) {
-  label = "watch on " + storage::QuoteKey(prefix);
-}
+      callback_label(watching_callback.label()),
+      label_("watch on " + storage::QuoteKey(prefix)) {}
 
 Watch::~Watch() { (void)registry::Registry::Release(callback); }
 
 void Watch::HandlesGone() noexcept { dispatcher->Detached(*this); }
 
 std::string Watch::Describe() const {
-  return "watch on " + storage::QuoteKey(prefix) + " by callback \"" + callback_label + "\"";
+  return label_ + " by callback \"" + callback_label + "\"";
 }
 
 }  // namespace belay::engine

@@ -31,13 +31,13 @@ class Watches;
 class Watch final : public registry::Object {
  public:
   // Takes over `held_callback`, a handle to `callback`.
-  Watch(registry::Registry* watch_registry, std::shared_ptr<Watches> watches,
-        std::string watched_prefix, registry::Handle held_callback,
-        const registry::Object& callback_object);
+  Watch(std::shared_ptr<Watches> watches, std::string watched_prefix,
+        registry::Handle held_callback, const registry::Object& callback_object);
   ~Watch() override;
 
   // Detached: the subscription was released, or its holder closed.
   void HandlesGone() noexcept override;
+  std::string_view label() const override { return label_; }
 
   // Nothing under way and nothing missed: changes may come from the shared page.
   bool AtRest() const noexcept { return !in_call && rows.empty() && unread == 0; }
@@ -63,6 +63,9 @@ class Watch final : public registry::Object {
   bool ended = false;
   std::uint32_t failures = 0;    // in a row
   std::int64_t retry_at_ns = 0;  // 0: not waiting
+
+ private:
+  const std::string label_;
 };
 
 }  // namespace belay::engine

@@ -1,8 +1,8 @@
 // A callback: the inseparable triple of function, context and release function (R3), and its state (R4).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,20 +10,19 @@
 #include <vector>
 
 #include "broker/base/status.h"
-#include "broker/registry/handle_table.h"
+#include "broker/registry/call.h"
 #include "broker/registry/object.h"
+#include "broker/registry/object_arena.h"
+#include "broker/registry/origin.h"
 
 namespace belay::registry {
-
-using ReleaseFunction = void (*)(void* context);
-using TypedFunction = void (*)();
 
 // A context that somebody handed over, and the one run of its release function: whoever destroys this
 // runs it. Movable, so that a context is always owned exactly once, also while a registration fails.
 class OwnedContext {
  public:
   OwnedContext() = default;
-  OwnedContext(void* context, ReleaseFunction release) : context_(context), release_(release) {}
+  OwnedContext(void* context, ReleaseFunction run) : context_(context), release_(run) {}
   OwnedContext(OwnedContext&& other) noexcept
       : context_(std::exchange(other.context_, nullptr)),
         release_(std::exchange(other.release_, nullptr)) {}
@@ -35,13 +34,19 @@ class OwnedContext {
   ~OwnedContext() { Run(); }
 
   void* get() const noexcept { return context_; }
+  ReleaseFunction release() const noexcept { return release_; }
+  // Whoever calls this sees to the one run from now on.
+  void* Detach() noexcept {
+    release_ = nullptr;
+    return std::exchange(context_, nullptr);
+  }
   // Runs the release function now, and never again. User code: no lock may be held. One that throws has
   // run (R9): there is nobody to tell, and the next context must not suffer for it.
   void Run() noexcept {
-    const auto release = std::exchange(release_, nullptr);
-    if (release == nullptr) return;
+    const auto run = std::exchange(release_, nullptr);
+    if (run == nullptr) return;
     try {
-      release(std::exchange(context_, nullptr));
+      run(std::exchange(context_, nullptr));
     } catch (...) {  // NOLINT(bugprone-empty-catch)
     }
   }
@@ -51,101 +56,106 @@ class OwnedContext {
   ReleaseFunction release_ = nullptr;
 };
 
-// How far a failed call got (W4); the numbers are those on the wire.
-enum class Certainty : std::uint8_t { kNone = 0, kNotSent = 1, kSentUnknown = 2, kStarted = 3 };
-
-// A call by bytes, as the broker's own parts make it.
-struct Request {
-  std::string payload;
-  std::int64_t deadline_ns = 0;  // on the monotonic clock; 0: none
-  std::string trace_id;          // 16 bytes or empty
-  std::string caller;            // shown to the host and in listings
-};
-
-struct Outcome {
-  base::Status status;
-  Certainty certainty = Certainty::kNone;
-  std::string reply;
-};
-
-class Callback;
-
-// One call of a callback whose function answers later. Ends exactly once: by Finish(), or as ABANDONED
-// when it is destroyed unanswered (R18). The callback stays in flight until then.
-//
-// Thread safety: Finish() may be called from any thread, once.
-class AsyncCall {
- public:
-  using Done = std::function<void(Outcome)>;
-  AsyncCall(Request call_request, Done done)
-      : request(std::move(call_request)), done_(std::move(done)) {}
-  AsyncCall(const AsyncCall&) = delete;
-  AsyncCall& operator=(const AsyncCall&) = delete;
-  ~AsyncCall();
-
-  void Finish(Outcome outcome);
-
-  Request request;
-
- private:
-  friend class Registry;
-  Done done_;
-  Ref<Callback> callback_;  // set while it counts as in flight
-};
-
-// The three ways in which a callback is called; exactly one of `function`, `typed` and `start` is set.
-struct Target {
-  // In-process by the C ABI's struct; `adapter` makes such a call from bytes.
-  NativeFunction function = nullptr;
-  base::Status (*adapter)(NativeFunction function, void* context, const Request& request,
-                          std::string* reply) = nullptr;
-  // In-process by its own C signature, through a pin.
-  TypedFunction typed = nullptr;
-  std::string signature;
-  // Elsewhere: begins a call and returns at once. Called on the invoking thread, under no lock.
-  void (*start)(void* context, std::unique_ptr<AsyncCall> call) = nullptr;
-};
-
 struct CallbackSpec {
   Target target;
   OwnedContext context;
   std::string label;
   std::string site;
+  // Where it and its release function run; null: on the caller's thread, and the reaper's. `executor_keeper`
+  // keeps it alive.
+  Executor* executor = nullptr;
+  std::shared_ptr<void> executor_keeper;
 };
 
-enum class State : std::uint8_t { kLive = 1, kDraining = 2, kReleased = 3 };
+// kSuspended and kQuarantined are LIVE and refuse calls for a while.
+enum class State : std::uint8_t {
+  kLive = 1,
+  kDraining = 2,
+  kReleased = 3,
+  kSuspended = 4,
+  kQuarantined = 5,
+};
 
+// The run of a callback's release function on its executor.
+class ReleaseWork final : public Work {
+ public:
+  explicit ReleaseWork(Callback& callback) : Work(Kind::kRelease), callback_(callback) {}
+  void Run() noexcept override;
+  void Refuse(const base::Status&) noexcept override { Run(); }
+  std::size_t size_bytes() const noexcept override { return sizeof *this; }
+
+ private:
+  Callback& callback_;  // alive: the reaper's reference is handed over
+};
+
+// What only some callbacks need: those that are pinned, watched while they drain, run elsewhere, or fail.
+struct CallbackExtra {
+  explicit CallbackExtra(Callback& callback) : release_work(callback) {}
+
+  // Guarded by the registry's mutex.
+  std::uint32_t pins = 0;
+  std::vector<OwnedContext> drain_notices;
+
+  // Calls submitted and not yet ended, and `start` functions running: they use the context even after the
+  // answer. Sequentially consistent: see HandleTable::reapers_awaiting_calls.
+  std::atomic<std::uint32_t> in_flight{0};
+  std::atomic<std::uint64_t> failures{0};  // relaxed: a statistic
+
+  // Constant from the registration on.
+  Executor* executor = nullptr;
+  std::shared_ptr<void> executor_keeper;
+  ReleaseWork release_work;
+};
+
+// Lives in a cell of the arena: a program may have a million of them.
 class Callback final : public Object {
  public:
-  Callback(Registry* callback_registry, CallbackSpec spec)
-      : Object(Kind::kCallback, callback_registry),
-        target(std::move(spec.target)),
-        context(std::move(spec.context)) {
-    label = std::move(spec.label);
-    site = std::move(spec.site);
+  Callback(std::uint32_t cell, OriginRef callback_origin) noexcept
+      : Object(Kind::kCallback), origin(std::move(callback_origin)) {
+    id = cell;
   }
+  ~Callback() override;
+  std::string_view label() const override { return origin->label; }
 
-  const Target target;
-
-  // Guarded by the registry's mutex, but for `context`, which only the reaper touches once DRAINING.
-  OwnedContext context;
+  // Guarded by the registry's mutex.
   State state = State::kLive;
-  base::Code refusal = base::Code::kOk;  // why calls are refused, when not live
-  std::uint32_t pins = 0;
-  std::uint32_t async_calls = 0;  // begun and not yet answered
-  std::uint32_t async_starts =
-      0;                // `start` functions running: they use the context even after the answer
-  bool fenced = false;  // a heavy fence came after the last slot was marked slow
-  std::vector<OwnedContext> drain_notices;
-  Callback* owner_prev = nullptr;  // of the owner's list, or the reaper's while draining
-  Callback* owner_next = nullptr;
+  base::Code refusal() const noexcept { return static_cast<base::Code>(refusal_); }
+  void set_refusal(base::Code code) noexcept { refusal_ = static_cast<std::uint8_t>(code); }
+  bool is_live() const noexcept { return state != State::kDraining && state != State::kReleased; }
+  bool fenced : 1 = false;        // a heavy fence came after the last slot was marked slow
+  bool drop_context : 1 = false;  // its release function must not run: see Registry::DetachOwner
+
+ private:
+  std::uint8_t refusal_ = 0;  // why calls are refused for good, once draining
+
+ public:
+  const OriginRef origin;
+  // Numbers of callbacks: of the owner's list, or the reaper's while draining.
+  std::uint32_t owner_prev = 0;
+  std::uint32_t owner_next = 0;
+  std::atomic<std::uint64_t> calls{0};  // of handles that are gone; see HandleTable::UncollectedCalls
+  void* context = nullptr;  // its release function runs once: by the reaper, when DRAINING is over
+  // Made when first needed, never replaced. release/acquire: whoever sees it sees what it holds.
+  std::atomic<CallbackExtra*> extra{nullptr};
+
+  // REQUIRES: the registry's mutex is held, or nobody else knows the callback yet. Throws std::bad_alloc.
+  CallbackExtra& NeedExtra();
+  std::uint32_t in_flight() const noexcept {
+    const CallbackExtra* more = extra.load(std::memory_order_acquire);
+    return more == nullptr ? 0 : more->in_flight.load(std::memory_order_seq_cst);
+  }
+  // REQUIRES: the registry's mutex is held.
+  std::uint32_t pins() const noexcept {
+    const CallbackExtra* more = extra.load(std::memory_order_acquire);
+    return more == nullptr ? 0 : more->pins;
+  }
 };
 
 // A typed callback that somebody may call directly until the pin is released (R11).
 class Pin final : public Object {
  public:
-  Pin(Registry* pin_registry, Ref<Callback> target)
-      : Object(Kind::kPin, pin_registry), callback(std::move(target)) {}
+  explicit Pin(Ref<Callback> target) : Object(Kind::kPin), callback(std::move(target)) {}
+  std::string_view label() const override { return callback->label(); }
   const Ref<Callback> callback;
 };
 

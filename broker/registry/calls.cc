@@ -1,4 +1,4 @@
-// Calls that need more than a pin: refused ones, those by bytes, and asynchronous ones.
+// Calls that need more than a pin: refused ones, those by bytes, and submitted ones.
 #include <cxxabi.h>
 
 #include <chrono>
@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "broker/registry/pin.h"
+#include "broker/registry/refusal.h"
 #include "broker/registry/registry.h"
 
 namespace belay::registry {
@@ -14,86 +15,24 @@ namespace belay::registry {
 using base::Code;
 using base::Status;
 
-AsyncCall::~AsyncCall() {
-  if (done_ || callback_) {
-    Finish({Status(Code::kAbandoned, "the callback's side dropped the call without answering"),
-            Certainty::kStarted,
-            {}});
-  }
-}
-
-void AsyncCall::Finish(Outcome outcome) {
-  const Done done = std::exchange(done_, nullptr);
-  const Ref<Callback> callback = std::move(callback_);
-  // An application's failure, and only that: a refusal before the start is not the callback's.
-  if (callback && outcome.status.code() == Code::kCallbackFailed) {
-    callback->failures.fetch_add(1, std::memory_order_relaxed);
-  }
-  if (!callback) {
-    if (done) done(std::move(outcome));
-    return;
-  }
-  const AsyncScope scope(*callback, callback->async_calls);
-  if (done) done(std::move(outcome));
-}
-
-AsyncScope::~AsyncScope() {
-  tls_async_scope = outer_;
-  if (HandleTable::Forked()) return;
-  bool awaited = false;
-  {
-    const std::lock_guard lock(callback_->registry->mutex_);
-    awaited = --count_ == 0 && callback_->state != State::kLive;
-  }
-  if (awaited) HandleTable::Get().Poke();
-}
-
-Status Registry::Refusal(Handle handle) {
-  if (HandleTable::Forked()) return HandleTable::ForkedStatus();
-  if (DepthExceeded()) {
-    return Status(Code::kRecursionLimit,
-                  "calls are nested " + std::to_string(kMaxDepth) + " deep on this thread");
-  }
-  const TransientPin pin(handle);
-  if (pin.object() == nullptr) return HandleTable::Get().Explain(handle);
-  if (pin.object()->kind != Kind::kCallback) {
-    return Status(Code::kWrongKind,
-                  "a " + std::string(KindName(pin.object()->kind)) + " handle cannot be invoked");
-  }
-  auto& callback = static_cast<Callback&>(*pin.object());
-  const std::lock_guard lock(callback.registry->mutex_);
-  if (auto usable = callback.registry->CheckUsable(callback, SlotOf(handle), kRightInvoke);
-      !usable.ok())
-    return usable;
-  if (callback.target.typed != nullptr) {
-    return Status(Code::kFailedPrecondition,
-                  "callback \"" + callback.label + "\" is typed, " + callback.target.signature +
-                      ": pin it and call its function",
-                  "TYPED_CALLBACK");
-  }
-  return {};
-}
-
-void Registry::CountFailure(Handle handle) {
-  const TransientPin pin(handle);
-  if (pin.object() != nullptr) pin.object()->failures.fetch_add(1, std::memory_order_relaxed);
-}
-
-bool Registry::RunsInline(Handle handle) {
-  const TransientPin pin(handle);
-  return pin.object() != nullptr && pin.object()->kind == Kind::kCallback &&
-         static_cast<Callback&>(*pin.object()).target.function != nullptr;
-}
-
 namespace {
 
+Status TooDeep() {
+  return Status(Code::kRecursionLimit,
+                "calls are nested " + std::to_string(kMaxDepth) + " deep on this thread");
+}
+
+bool IsPast(std::int64_t deadline_ns) {
+  return deadline_ns != 0 && base::Clock::System().MonotonicNs() >= deadline_ns;
+}
+
 // The native call itself, exceptions turned into a status (R9).
-Outcome RunNative(const CallPin& pin, const Request& request) {
-  const auto& callback = static_cast<const Callback&>(pin.object());
+Outcome RunNative(Callback& callback, const Request& request) {
   Outcome outcome{{}, Certainty::kStarted, {}};
+  const Target& target = callback.origin->target;
   try {
-    outcome.status = callback.target.adapter(callback.target.function, callback.context.get(),
-                                             request, &outcome.reply);
+    outcome.status =
+        target.adapter(target.function, callback.context, request, &outcome.reply);
   } catch (abi::__forced_unwind&) {
     throw;  // the thread is being ended: not ours to stop
   } catch (const std::exception& error) {
@@ -107,11 +46,167 @@ Outcome RunNative(const CallPin& pin, const Request& request) {
 
 }  // namespace
 
+AsyncCall::~AsyncCall() {
+  if (done_ || callback_ != nullptr) {
+    Finish({Status(Code::kAbandoned, "the callback's side dropped the call without answering"),
+            Certainty::kStarted,
+            {}});
+  }
+}
+
+void AsyncCall::Finish(Outcome outcome) {
+  const Done done = std::exchange(done_, nullptr);
+  Callback* const callback = std::exchange(callback_, nullptr);
+  if (callback == nullptr) {
+    if (done) done(std::move(outcome));
+    return;
+  }
+  // An application's failure, and only that: a refusal before the start is not the callback's.
+  if (outcome.status.code() == Code::kCallbackFailed) Registry::CountFailure(*callback);
+  Registry::Uncharge(*callback, *this);
+  const AsyncScope scope(*callback);
+  if (done) done(std::move(outcome));
+}
+
+void AsyncCall::Run() noexcept {
+  const std::unique_ptr<AsyncCall> self(this);
+  if (IsPast(request.deadline_ns)) {
+    Finish({Status(Code::kDeadlineExceeded, "the deadline passed while the call was queued"),
+            Certainty::kNotSent,
+            {}});
+    return;
+  }
+  Callback& callback = *callback_;
+  callback.extra.load(std::memory_order_acquire)->in_flight.fetch_add(1, std::memory_order_seq_cst);
+  const AsyncScope scope(callback);
+  Finish(RunNative(callback, request));
+}
+
+void AsyncCall::Refuse(const Status& why) noexcept {
+  const std::unique_ptr<AsyncCall> self(this);
+  Finish({why, Certainty::kNotSent, {}});
+}
+
+Status Registry::Charge(Callback& callback, AsyncCall& call) {
+  Owner& owner = callback.owner();
+  const OwnerBudget& budget = owner.options.budget;
+  if (budget.max_calls_in_flight != 0 &&
+      owner.calls_in_flight.fetch_add(1, std::memory_order_relaxed) >= budget.max_calls_in_flight) {
+    owner.calls_in_flight.fetch_sub(1, std::memory_order_relaxed);
+    return OverBudget(owner, "calls in flight", budget.max_calls_in_flight);
+  }
+  const std::uint64_t bytes = call.request.payload.size();
+  if (budget.max_queued_bytes != 0) {
+    const std::uint64_t before = owner.queued_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    if (before + bytes > budget.max_queued_bytes) {
+      owner.queued_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+      if (budget.max_calls_in_flight != 0)
+        owner.calls_in_flight.fetch_sub(1, std::memory_order_relaxed);
+      return OverBudget(owner, "bytes of requests queued", budget.max_queued_bytes);
+    }
+  }
+  call.charged_bytes_ = bytes;
+  call.callback_ = &callback;
+  return {};
+}
+
+void Registry::Uncharge(Callback& callback, const AsyncCall& call) noexcept {
+  Owner& owner = callback.owner();
+  const OwnerBudget& budget = owner.options.budget;
+  if (budget.max_calls_in_flight != 0) owner.calls_in_flight.fetch_sub(1, std::memory_order_relaxed);
+  if (budget.max_queued_bytes != 0)
+    owner.queued_bytes.fetch_sub(call.charged_bytes_, std::memory_order_relaxed);
+}
+
+Status Registry::Refusal(Handle handle) {
+  if (HandleTable::Forked()) return HandleTable::ForkedStatus();
+  if (DepthExceeded()) return TooDeep();
+  const TransientPin pin(handle);
+  if (pin.object() == nullptr) return NoObject(handle);
+  if (pin.object()->kind != Kind::kCallback) {
+    return Status(Code::kWrongKind,
+                  "a " + std::string(KindName(pin.object()->kind)) + " handle cannot be invoked");
+  }
+  auto& callback = static_cast<Callback&>(*pin.object());
+  Registry& registry = callback.registry();
+  const std::lock_guard lock(registry.mutex_);
+  if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightInvoke); !usable.ok())
+    return usable;
+  const Target& target = callback.origin->target;
+  if (target.typed != nullptr) {
+    return Status(Code::kFailedPrecondition,
+                  "callback \"" + callback.origin->label + "\" is typed, " + target.signature +
+                      ": pin it and call its function",
+                  "TYPED_CALLBACK");
+  }
+  return {};
+}
+
+void Registry::CountFailure(Callback& callback) {
+  CallbackExtra* extra = callback.extra.load(std::memory_order_acquire);
+  if (extra == nullptr) {
+    try {
+      const std::lock_guard lock(callback.registry().mutex_);
+      extra = &callback.NeedExtra();
+    } catch (const std::bad_alloc&) {
+      return;  // a failure that is not counted is better than one that makes another
+    }
+  }
+  extra->failures.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Registry::CountFailure(Handle handle) {
+  const TransientPin pin(handle);
+  if (pin.object() != nullptr && pin.object()->kind == Kind::kCallback)
+    CountFailure(static_cast<Callback&>(*pin.object()));
+}
+
+bool Registry::RunsInline(Handle handle) { return TransientPin(handle).form() == Form::kFast; }
+
+Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
+  if (DepthExceeded()) return TooDeep();
+  Callback* callback = nullptr;
+  {
+    const TransientPin pin(handle);
+    if (pin.form() != Form::kGated) {
+      Status refusal = Refusal(handle);
+      if (!refusal.ok()) return refusal;
+      return Status(Code::kUnavailable, "the callback was suspended and resumed in between: try again");
+    }
+    callback = static_cast<Callback*>(pin.object());
+    if (Status charged = Charge(*callback, *call); !charged.ok()) return charged;
+    CallbackExtra& extra = *callback->extra.load(std::memory_order_acquire);
+    // Counted while the pin holds the callback: whoever drains it sees the hazard, or else, its clearing being a
+    // release and the scan an acquire, the count.
+    extra.in_flight.fetch_add(1, std::memory_order_seq_cst);
+    callback->calls.fetch_add(1, std::memory_order_relaxed);
+    if (extra.executor != nullptr) {
+      Status taken = extra.executor->Enqueue(call.get());
+      if (taken.ok()) {
+        (void)call.release();
+        return {};
+      }
+      Uncharge(*callback, *call);
+      call->callback_ = nullptr;
+      callback->calls.fetch_sub(1, std::memory_order_relaxed);
+      const AsyncScope uncount(*callback);
+      return taken;
+    }
+    extra.in_flight.fetch_add(1, std::memory_order_seq_cst);  // that of `start`, below
+  }
+  const AsyncScope scope(*callback);
+  try {
+    callback->origin->target.start(callback->context, std::move(call));
+  } catch (abi::__forced_unwind&) {
+    throw;
+  } catch (...) {  // NOLINT(bugprone-empty-catch): the call it was given has ended as ABANDONED
+  }
+  return {};
+}
+
 void Registry::InvokeAsync(Handle handle, Request request, AsyncCall::Done done) {
-  // Destroyed after the locks below, so that refusals are told without them.
   auto call = std::make_unique<AsyncCall>(std::move(request), std::move(done));
-  if (const std::int64_t deadline_ns = call->request.deadline_ns;
-      deadline_ns != 0 && base::Clock::System().MonotonicNs() >= deadline_ns) {
+  if (IsPast(call->request.deadline_ns)) {
     call->Finish({Status(Code::kDeadlineExceeded, "the deadline had passed before the call"),
                   Certainty::kNotSent,
                   {}});
@@ -120,43 +215,16 @@ void Registry::InvokeAsync(Handle handle, Request request, AsyncCall::Done done)
   {
     const CallPin pin(handle);
     if (pin) {
-      Outcome outcome = RunNative(pin, call->request);
-      // Through the pin: the handle may have been released meanwhile.
-      if (outcome.status.code() == Code::kCallbackFailed)
-        pin.object().failures.fetch_add(1, std::memory_order_relaxed);
+      // Through the pin: the handle may be released meanwhile.
+      Callback& callback = pin.callback();
+      Outcome outcome = RunNative(callback, call->request);
+      if (outcome.status.code() == Code::kCallbackFailed) CountFailure(callback);
       call->Finish(std::move(outcome));
       return;
     }
   }
-  Status refusal = Refusal(handle);
-  Ref<Callback> callback;
-  if (refusal.ok()) {
-    const TransientPin pin(handle);
-    if (pin.object() == nullptr) {
-      refusal = HandleTable::Get().Explain(handle);
-    } else {
-      callback = Ref<Callback>(static_cast<Callback*>(pin.object()));
-      const std::lock_guard lock(callback->registry->mutex_);
-      refusal = callback->registry->CheckUsable(*callback, SlotOf(handle), kRightInvoke);
-      if (refusal.ok()) {
-        ++callback->async_calls;
-        ++callback->async_starts;
-        call->callback_ = callback;
-      }
-    }
-  }
-  if (!refusal.ok()) {
-    call->Finish({std::move(refusal), Certainty::kNotSent, {}});
-    return;
-  }
-  callback->calls.fetch_add(1, std::memory_order_relaxed);
-  const AsyncScope scope(*callback, callback->async_starts);
-  try {
-    callback->target.start(callback->context.get(), std::move(call));
-  } catch (abi::__forced_unwind&) {
-    throw;
-  } catch (...) {  // NOLINT(bugprone-empty-catch): the call it was given has ended as ABANDONED
-  }
+  Status refusal = Submit(handle, call);
+  if (!refusal.ok()) call->Finish({std::move(refusal), Certainty::kNotSent, {}});
 }
 
 Outcome Registry::Invoke(Handle handle, Request request) {

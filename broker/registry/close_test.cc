@@ -145,11 +145,11 @@ TEST_F(RegistryTest, R15_AnOpenHandleAtCloseIsReportedWithOwnerLabelAndSite) {
   std::sort(lines.begin(), lines.end());
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[0],
-            "still open at close: callback \"sums\", owner \"alice\", held by \"alice\", "
-            "registered at here.cc:1");
+            "still open at close: callback \"sums\", owner \"alice\", held by \"alice\", for 0 s, "
+            "references 2, registered at here.cc:1");
   EXPECT_EQ(lines[1],
-            "still open at close: callback \"sums\", owner \"alice\", held by \"bob\", registered "
-            "at here.cc:1");
+            "still open at close: callback \"sums\", owner \"alice\", held by \"bob\", for 0 s, "
+            "references 2, registered at here.cc:1");
 }
 
 TEST_F(RegistryTest, R15_ALongLeakReportIsCutAndCounted) {

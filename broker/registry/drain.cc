@@ -1,8 +1,9 @@
-// Waiting for a callback to drain (R7).
+// Waiting until a callback is not in use: for good (drain) or for a while (suspend) (R7).
 #include <algorithm>
 #include <chrono>
 
 #include "broker/registry/pin.h"
+#include "broker/registry/refusal.h"
 #include "broker/registry/registry.h"
 
 namespace belay::registry {
@@ -12,12 +13,46 @@ using base::Status;
 
 namespace {
 
+// wait_for of a huge duration overflows in the library: a day is for ever here.
+constexpr std::int64_t kLongestNs = std::int64_t{86'400} * 1'000'000'000;
+
 Status StillLive(const Callback& callback) {
   return Status(
       Code::kFailedPrecondition,
-      "callback \"" + callback.label + "\" is still registered: unregister it, then drain",
+      "callback \"" + callback.origin->label + "\" is still registered: unregister it, then drain",
       "STILL_REGISTERED");
 }
+
+Status StillInUse(const Callback& callback, std::uint64_t calls, std::uint64_t pins) {
+  return Status(Code::kDeadlineExceeded, "callback \"" + callback.origin->label + "\" has " +
+                                             std::to_string(calls) + " calls in flight and " +
+                                             std::to_string(pins) + " pins held");
+}
+
+Status WouldWaitForItself(const Callback& callback, std::string_view what) {
+  return Status(Code::kWouldDeadlock,
+                std::string(what) + " of callback \"" + callback.origin->label +
+                    "\" would wait for the call or release function it is made from");
+}
+
+std::uint64_t CallsOf(const Callback& callback) {
+  return HandleTable::Get().CountCalls(callback.id) + callback.in_flight();
+}
+
+// While one lives, whoever clears a hazard or ends a submitted call off the fast path pokes.
+class Waiter {
+ public:
+  Waiter() {
+    HandleTable::Get().waiting_reapers.fetch_add(1, std::memory_order_seq_cst);
+    HandleTable::Get().reapers_awaiting_calls.fetch_add(1, std::memory_order_seq_cst);
+  }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+  ~Waiter() {
+    HandleTable::Get().reapers_awaiting_calls.fetch_sub(1, std::memory_order_seq_cst);
+    HandleTable::Get().waiting_reapers.fetch_sub(1, std::memory_order_seq_cst);
+  }
+};
 
 }  // namespace
 
@@ -25,44 +60,96 @@ Status Registry::Drain(Handle handle, std::int64_t timeout_ns) {
   auto found = Find(handle, Kind::kCallback);
   if (!found.ok()) return found.status();
   auto& callback = static_cast<Callback&>(**found);
-  Registry& registry = *callback.registry;
-  const bool from_inside = std::this_thread::get_id() == registry.reaper_id_ ||
-                           InsideCallOf([&](const Object& object) { return &object == &callback; });
-  std::unique_lock lock(registry.mutex_);
-  if (callback.state == State::kReleased) return {};
-  if (callback.state == State::kLive) return StillLive(callback);
-  if (from_inside) {
-    return Status(Code::kWouldDeadlock,
-                  "drain of callback \"" + callback.label +
-                      "\" would wait for the call or release function it is made from");
+  Registry& registry = callback.registry();
+  {
+    const std::lock_guard lock(registry.mutex_);
+    if (callback.state == State::kReleased) return {};
+    if (callback.is_live()) return StillLive(callback);
+    if (std::this_thread::get_id() == registry.reaper_id_ ||
+        InsideCallOf([&](const Object& object) { return &object == &callback; }))
+      return WouldWaitForItself(callback, "drain");
+    ++registry.hurried_;
   }
-  const auto timeout =
-      std::chrono::nanoseconds(std::min(timeout_ns, std::int64_t{86'400} * 1'000'000'000));
-  if (registry.progress_.wait_for(lock, timeout,
-                                  [&] { return callback.state == State::kReleased; }))
-    return {};
-  const std::uint64_t pins = callback.pins;
-  const std::uint64_t async_calls = std::max(callback.async_calls, callback.async_starts);
+  HandleTable::Get().Poke();
+  std::unique_lock lock(registry.mutex_);
+  const bool drained =
+      registry.progress_.wait_for(lock, std::chrono::nanoseconds(std::min(timeout_ns, kLongestNs)),
+                                  [&] { return callback.state == State::kReleased; });
+  --registry.hurried_;
+  if (drained) return {};
+  const std::uint64_t pins = callback.pins();
   lock.unlock();
-  const std::uint64_t calls = HandleTable::Get().CountCalls(callback) + async_calls;
-  return Status(Code::kDeadlineExceeded, "callback \"" + callback.label + "\" has " +
-                                             std::to_string(calls) + " calls in flight and " +
-                                             std::to_string(pins) + " pins held");
+  return StillInUse(callback, CallsOf(callback), pins);
 }
 
 Status Registry::NotifyDrained(Handle handle, ReleaseFunction notify, void* context) {
   auto found = Find(handle, Kind::kCallback);
   if (!found.ok()) return found.status();
   auto& callback = static_cast<Callback&>(**found);
-  Registry& registry = *callback.registry;
+  Registry& registry = callback.registry();
   {
     const std::lock_guard lock(registry.mutex_);
-    if (callback.state == State::kLive) return StillLive(callback);
-    auto& notices =
-        callback.state == State::kReleased ? registry.due_notices_ : callback.drain_notices;
+    if (callback.is_live()) return StillLive(callback);
+    auto& notices = callback.state == State::kReleased ? registry.due_notices_
+                                                       : callback.NeedExtra().drain_notices;
+    notices.reserve(notices.size() + 1);  // before `notify` belongs to anybody: it must not run on failure
     notices.emplace_back(context, notify);
   }
   HandleTable::Get().Poke();
+  return {};
+}
+
+Status Registry::Suspend(Handle handle, std::int64_t timeout_ns) {
+  auto found = Find(handle, Kind::kCallback);
+  if (!found.ok()) return found.status();
+  auto& callback = static_cast<Callback&>(**found);
+  Registry& registry = callback.registry();
+  {
+    const std::lock_guard lock(registry.mutex_);
+    if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightUnregister);
+        !usable.ok())
+      return usable;
+    if (InsideCallOf([&](const Object& object) { return &object == &callback; }))
+      return WouldWaitForItself(callback, "suspend");
+    callback.state = State::kSuspended;
+    SetForms(callback);
+  }
+  HandleTable& table = HandleTable::Get();
+  const base::Clock& clock = base::Clock::System();
+  const std::int64_t deadline_ns = clock.MonotonicNs() + std::min(timeout_ns, kLongestNs);
+  const Waiter waiter;
+  while (true) {
+    const std::uint64_t seen = table.epoch();
+    HeavyFence(table.fence_mode());
+    const std::uint64_t calls = CallsOf(callback);
+    const std::int64_t left_ns = deadline_ns - clock.MonotonicNs();
+    {
+      const std::lock_guard lock(registry.mutex_);
+      const std::uint64_t pins = callback.pins();
+      if (calls == 0 && pins == 0) return DeadCallback(callback);
+      if (left_ns <= 0) {
+        if (callback.state == State::kSuspended) {
+          callback.state = State::kLive;
+          SetForms(callback);
+        }
+        return StillInUse(callback, calls, pins);
+      }
+    }
+    table.WaitForPoke(seen, left_ns);
+  }
+}
+
+Status Registry::Resume(Handle handle) {
+  auto found = Find(handle, Kind::kCallback);
+  if (!found.ok()) return found.status();
+  auto& callback = static_cast<Callback&>(**found);
+  Registry& registry = callback.registry();
+  const std::lock_guard lock(registry.mutex_);
+  if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightUnregister); !usable.ok())
+    return usable;
+  if (callback.state != State::kSuspended) return {};
+  callback.state = State::kLive;
+  SetForms(callback);
   return {};
 }
 

@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <new>
 #include <string>
 
-#include "broker/registry/object.h"
+#include "broker/registry/callback.h"
 
 namespace belay::registry {
 namespace {
@@ -19,19 +20,24 @@ using base::Status;
 
 constexpr std::size_t kHotBytes = std::size_t{HandleTable::kSlots} * sizeof(Slot);
 
-// Slot 0 is never used; its key is one that no handle leading to it can equal.
-constexpr std::uint64_t kNoKey = 1;
-
 std::atomic<bool> g_forked{false};
 Slot* g_slots = nullptr;
+
+// The slots that are never used: whatever number is a form of their key leads elsewhere.
+void CloseFirstSlots(Slot* slots) {
+  for (std::uint32_t i = 0; i < HandleTable::kFirstSlot; ++i)
+    slots[i].key.store(HandleTable::kFirstSlot, std::memory_order_relaxed);
+}
 
 // Reserves room for all slots: pages come into being, as zeros, when slots are first used.
 Slot* MapSlots() {
   void* memory = ::mmap(nullptr, kHotBytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
+  // Fewer misses of the translation buffer where a program has many handles.
+  (void)::madvise(memory, kHotBytes, MADV_HUGEPAGE);
   auto* slots = static_cast<Slot*>(memory);
-  slots[0].key.store(kNoKey, std::memory_order_relaxed);
+  CloseFirstSlots(slots);
   return slots;
 }
 
@@ -50,6 +56,10 @@ Status HandleTable::ForkedStatus() {
 
 HandleTable::HandleTable() : slots_(MapSlots()), fence_mode_(InitFence()) {
   g_slots = slots_;
+  spare_record_ = new ThreadRecord;
+  spare_record_->slots = slots_;
+  spare_record_->portable = true;
+  records_.store(spare_record_, std::memory_order_release);
   pthread_key_create(&exit_key_, &HandleTable::OnThreadExit);
   pthread_atfork(nullptr, nullptr, &HandleTable::AfterForkInChild);
 }
@@ -61,21 +71,22 @@ void HandleTable::AfterForkInChild() {
   // Fresh zeros over all slots: the fast path finds no key there and no other check is needed on it.
   ::mmap(g_slots, kHotBytes, PROT_READ | PROT_WRITE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-  g_slots[0].key.store(kNoKey, std::memory_order_relaxed);
+  CloseFirstSlots(g_slots);
 }
 
-base::Result<Handle> HandleTable::Allocate(Kind kind, Object* object, NativeFunction function,
-                                           void* context, CallPath path) {
+base::Result<Handle> HandleTable::Allocate(Object& object, NativeFunction function, void* context,
+                                           Form form, std::uint32_t created_ticks) {
   const std::lock_guard lock(mutex_);
   std::uint32_t number = free_head_;
   if (number != 0) {
-    free_head_ = cold(number).next_free;
+    free_head_ = cold(number).next();
     if (free_head_ == 0) free_tail_ = 0;
   } else {
     number = limit_.load(std::memory_order_relaxed);
     if (slots_ == nullptr || number == kSlots) {
       return Status(Code::kResourceExhausted,
-                    "the handle table is full: " + std::to_string(kSlots - 1) + " handles are open",
+                    "the handle table is full: " + std::to_string(kSlots - kFirstSlot) +
+                        " handles are open",
                     "HANDLE_TABLE_FULL");
     }
     auto& chunk = cold_[number >> kChunkBits];
@@ -85,54 +96,55 @@ base::Result<Handle> HandleTable::Allocate(Kind kind, Object* object, NativeFunc
     limit_.store(number + 1,
                  std::memory_order_release);  // release: readers below the limit find the chunk
   }
-  ColdSlot& cold_slot = cold(number);
-  const Handle handle = MakeHandle(kind, ++cold_slot.generation, number);
-  cold_slot.handle = handle;
-  object->AddReference();
   Slot& hot = slots_[number];
+  const std::uint32_t generation = GenerationOf(hot.key.load(std::memory_order_relaxed)) + 1;
+  const Handle handle = MakeHandle(object.kind, generation, number);
+  object.AddReference();
   hot.function = function;
   hot.context = context;
-  hot.object = object;
-  // release: whoever reads this key sees the three fields above.
-  hot.key.store(path == CallPath::kFast ? handle : SlowKey(handle), std::memory_order_release);
+  hot.object = object.id;
+  hot.created_ticks = created_ticks;
+  // release: whoever reads this key sees the fields above.
+  hot.key.store(KeyOf(handle, form), std::memory_order_release);
   return handle;
 }
 
-// Both are sequentially consistent for the portable fence mode: see fence.h.
-void HandleTable::Retire(std::uint32_t number) {
-  slots_[number].key.store(0, std::memory_order_seq_cst);
+// Sequentially consistent for the portable fence mode: see fence.h.
+void HandleTable::SetForm(std::uint32_t number, Form form) {
+  slots_[number].key.store(KeyOf(handle_of(number), form), std::memory_order_seq_cst);
 }
 
-void HandleTable::MarkSlow(std::uint32_t number) {
-  Slot& hot = slots_[number];
-  const Handle handle = cold(number).handle;  // stable: the caller's registry keeps the slot live
-  if (hot.key.load(std::memory_order_relaxed) == handle)
-    hot.key.store(SlowKey(handle), std::memory_order_seq_cst);
-}
-
-void HandleTable::Free(std::uint32_t number, std::atomic<std::uint64_t>& calls) {
+void HandleTable::Free(std::span<const std::uint32_t> slots) {
   const std::lock_guard lock(mutex_);
-  calls.fetch_add(SumCounts(number), std::memory_order_relaxed);
-  ColdSlot& cold_slot = cold(number);
-  cold_slot.handle = 0;
-  if (cold_slot.generation == kMaxGeneration) return;  // the slot retires for good (R1)
-  cold_slot.next_free = 0;
-  (free_tail_ == 0 ? free_head_ : cold(free_tail_).next_free) = number;
-  free_tail_ = number;
+  for (const std::uint32_t number : slots) {
+    Slot& hot = slots_[number];
+    Object& object = *objects_.Get(hot.object);
+    if (object.kind == Kind::kCallback) {
+      const std::uint64_t calls = SumCounts(number);
+      if (calls != 0)
+        static_cast<Callback&>(object).calls.fetch_add(calls, std::memory_order_relaxed);
+    }
+    hot.object = 0;
+    if (GenerationOf(handle_of(number)) == kMaxGeneration) continue;  // retires for good (R1)
+    cold(number).next() = 0;
+    if (free_tail_ == 0) {
+      free_head_ = number;
+    } else {
+      cold(free_tail_).next() = number;
+    }
+    free_tail_ = number;
+  }
 }
 
 Status HandleTable::Explain(Handle handle) {
   const auto kind = static_cast<std::uint8_t>(KindOf(handle));
   const std::uint32_t number = SlotOf(handle);
   if (handle == 0) return Status(Code::kMalformed, "the handle is 0, which is no handle");
-  bool issued = kind >= 1 && kind <= kLastKind && number != 0 && number < limit();
+  bool issued = kind >= 1 && kind <= kLastKind && number >= kFirstSlot && number < limit();
   if (issued) {
-    const std::lock_guard lock(mutex_);
-    const ColdSlot& cold_slot = cold(number);
-    const bool current =
-        cold_slot.handle != 0 && GenerationOf(cold_slot.handle) == GenerationOf(handle);
-    issued = GenerationOf(handle) != 0 && GenerationOf(handle) <= cold_slot.generation &&
-             (!current || cold_slot.handle == handle);
+    const Handle newest = handle_of(number);
+    issued = GenerationOf(handle) != 0 &&
+             (handle == newest || GenerationOf(handle) < GenerationOf(newest));
   }
   char text[20];
   std::snprintf(text, sizeof text, "0x%016llx", static_cast<unsigned long long>(handle));
@@ -144,49 +156,63 @@ Status HandleTable::Explain(Handle handle) {
 
 template <typename Fn>
 void HandleTable::ForEachHazard(Fn fn) {
+  // A hazard holds whatever number a caller passed.
+  const auto visit = [&](Handle hazard, bool is_call) {
+    const std::uint32_t number = SlotOf(hazard);
+    if (hazard == 0 || number >= limit() || slots_[number].object == 0) return;
+    if (IsFormOf(slots_[number].key.load(std::memory_order_relaxed), hazard)) fn(number, is_call);
+  };
   // seq_cst throughout: includes the acquire by which what a finished call did happens before what the
   // scanner does next, and makes a scan that misses a record or a raised high_water one that began first.
   for (ThreadRecord* record = records_.load(std::memory_order_seq_cst); record != nullptr;
        record = record->next.load(std::memory_order_relaxed)) {
-    const auto visit = [&](std::uint32_t begin, std::uint32_t end) {
-      for (std::uint32_t i = begin; i < end; ++i) {
-        const Handle hazard = record->hazards[i].load(std::memory_order_seq_cst);
-        const std::uint32_t number = SlotOf(hazard);
-        // A hazard holds whatever number a caller passed.
-        if (hazard != 0 && number < limit() && cold(number).handle == hazard)
-          fn(number, i < kMaxDepth);
-      }
-    };
-    visit(0, record->high_water.load(std::memory_order_seq_cst));
-    visit(kMaxDepth, kMaxDepth + kTransientPins);
+    const std::uint32_t reach = record->high_water.load(std::memory_order_seq_cst);
+    for (std::uint32_t i = 0; i < reach; ++i)
+      visit(record->cells[i].hazard.load(std::memory_order_seq_cst), true);
+    for (const auto& hazard : record->transients)
+      visit(hazard.load(std::memory_order_seq_cst), false);
   }
 }
 
-std::uint64_t HandleTable::MarkHazards() {
-  const std::lock_guard lock(mutex_);
-  const std::uint64_t mark = ++scan_mark_;
-  ForEachHazard([&](std::uint32_t number, bool is_call) {
-    cold(number).scan_mark.store(mark, std::memory_order_relaxed);
-    if (is_call) slots_[number].object->scan_mark.store(mark, std::memory_order_relaxed);
-  });
-  return mark;
+void HandleTable::Scan(HazardScan& scan) {
+  scan.Begin();
+  {
+    const std::lock_guard lock(mutex_);
+    ForEachHazard([&](std::uint32_t number, bool is_call) {
+      scan.Add(scan.slots_, number);
+      if (is_call) scan.Add(scan.objects_, slots_[number].object);
+    });
+  }
+  scan.End();
 }
 
-std::uint64_t HandleTable::CountCalls(const Object& object) {
+std::uint64_t HandleTable::CountCalls(std::uint32_t object) {
   const std::lock_guard lock(mutex_);
   std::uint64_t count = 0;
   ForEachHazard([&](std::uint32_t number, bool is_call) {
-    if (is_call && slots_[number].object == &object) ++count;
+    if (is_call && slots_[number].object == object) ++count;
   });
   return count;
 }
 
 void HandleTable::ForEach(std::uint32_t from, std::uint32_t to,
-                          const std::function<void(std::uint32_t, Handle)>& fn) {
+                          const std::function<void(std::uint32_t, Object&)>& fn) {
   const std::uint32_t end = std::min(to, limit());
   const std::lock_guard lock(mutex_);
-  for (std::uint32_t number = std::max(from, 1U); number < end; ++number) {
-    if (cold(number).handle != 0) fn(number, cold(number).handle);
+  for (std::uint32_t number = std::max(from, kFirstSlot); number < end; ++number) {
+    if (slots_[number].object != 0) fn(number, object_of(number));
+  }
+}
+
+void HandleTable::ForEachCall(
+    const std::function<void(const ThreadRecord&, std::uint32_t, Handle)>& fn) {
+  for (const ThreadRecord* record = records_.load(std::memory_order_acquire); record != nullptr;
+       record = record->next.load(std::memory_order_relaxed)) {
+    const std::uint32_t reach = record->high_water.load(std::memory_order_acquire);
+    for (std::uint32_t depth = 0; depth < reach; ++depth) {
+      const Handle hazard = record->cells[depth].hazard.load(std::memory_order_acquire);
+      if (hazard != 0) fn(*record, depth, hazard);
+    }
   }
 }
 
@@ -203,9 +229,14 @@ void HandleTable::Poke() {
   event_.notify_all();
 }
 
-void HandleTable::WaitForPoke(std::uint64_t seen) {
+void HandleTable::WaitForPoke(std::uint64_t seen, std::int64_t timeout_ns) {
   std::unique_lock lock(event_mutex_);
-  event_.wait(lock, [&] { return epoch_ != seen; });
+  const auto poked = [&] { return epoch_ != seen; };
+  if (timeout_ns == kForEver) {
+    event_.wait(lock, poked);
+  } else {
+    event_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), poked);
+  }
 }
 
 }  // namespace belay::registry

@@ -62,7 +62,7 @@ TEST_F(RegistryTest, R1_NumbersThatNeverWereHandlesAreMalformed) {
 }
 
 TEST_F(RegistryTest, R1_TheMarkOfASlowSlotLeadsNowhere) {
-  // SlowKey(h) is what the slot of h holds; as a handle it leads to the neighbour, in every state of both.
+  // What the slot of h holds in another form than the handle itself leads, as a handle, to another slot.
   Handle handles[4];
   for (int i = 0; i < 4; ++i) handles[i] = Register(alice_, NewProbe());
   for (const bool unregistered : {false, true}) {
@@ -70,14 +70,16 @@ TEST_F(RegistryTest, R1_TheMarkOfASlowSlotLeadsNowhere) {
       if (unregistered) {
         ASSERT_TRUE(Registry::Unregister(handles[i], Code::kUnregistered).ok());
       }
-      const Handle mark = SlowKey(handles[i]);
-      bool is_handle = false;
-      for (const Handle handle : handles) is_handle = is_handle || handle == mark;
-      if (is_handle) continue;  // the neighbour's own
-      SCOPED_TRACE(::testing::Message() << i << unregistered);
-      const Code code = CodeOf(Call(mark));
-      EXPECT_TRUE(code == Code::kMalformed || code == Code::kStale) << base::CodeName(code);
-      EXPECT_EQ(CodeOf(Registry::Release(mark)), code);
+      for (const Form form : {Form::kSlow, Form::kGated, Form::kRetired}) {
+        const Handle mark = KeyOf(handles[i], form);
+        bool is_handle = false;
+        for (const Handle handle : handles) is_handle = is_handle || handle == mark;
+        if (is_handle) continue;  // the neighbour's own
+        SCOPED_TRACE(::testing::Message() << i << unregistered);
+        const Code code = CodeOf(Call(mark));
+        EXPECT_TRUE(code == Code::kMalformed || code == Code::kStale) << base::CodeName(code);
+        EXPECT_EQ(CodeOf(Registry::Release(mark)), code);
+      }
     }
   }
   for (int i = 0; i < 4; ++i) {
@@ -140,12 +142,12 @@ TEST_F(RegistryTest, R1_OneTableServesEveryRegistry) {
 
 TEST_F(RegistryTest, R1_ObjectsOfTheEngineHaveHandlesToo) {
   struct Store : Object {
-    Store(Registry* of, Event* gone) : Object(Kind::kStore, of), gone_(gone) {}
+    explicit Store(Event* gone) : Object(Kind::kStore), gone_(gone) {}
     void HandlesGone() noexcept override { gone_->Set(); }
     Event* gone_;
   };
   Event gone;
-  const auto handle = registry_->Insert(Ref<Object>::Adopt(new Store(registry_.get(), &gone)));
+  const auto handle = registry_->Insert(Ref<Object>::Adopt(new Store(&gone)));
   ASSERT_TRUE(handle.ok());
   EXPECT_EQ(CodeOf(Call(*handle)), Code::kWrongKind);
   EXPECT_EQ(CodeOf(Registry::Retain(*handle, 0, 0)), Code::kWrongKind);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/registry/pin.h"
+#include "broker/registry/refusal.h"
 #include "broker/registry/registry.h"
 
 namespace belay::registry {
@@ -19,56 +20,54 @@ Handle LiveHandle(const Owner& owner) {
   return owner.handles == 0 ? 0 : HandleTable::Get().handle_of(owner.first_slot);
 }
 
+bool IsLive(std::uint32_t number) {
+  return HandleTable::Get().form(number) != Form::kRetired;
+}
+
 }  // namespace
 
 HandleInfo Registry::DescribeLocked(std::uint32_t number) {
   HandleTable& table = HandleTable::Get();
-  const ColdSlot& cold = table.cold(number);
-  const Object& object = *table.slot(number).object;
+  Object& object = table.object_of(number);
   HandleInfo info;
-  info.kind = object.kind;
-  info.label = object.label;
-  info.site = object.site;
-  info.references = object.handles;
-  info.calls = object.calls.load(std::memory_order_relaxed);
-  info.failures = object.failures.load(std::memory_order_relaxed);
-  info.created_unix_ns = cold.created_unix_ns;
-  info.age_ns = options_.clock->MonotonicNs() - cold.created_ns;
-  info.rights = cold.rights;
-  if (object.owner) {
-    info.owner_name = object.owner->name;
-    info.owner = LiveHandle(*object.owner);
-  }
-  if (cold.holder != nullptr) {
-    info.holder_name = cold.holder->name;
-    info.holder = LiveHandle(*cold.holder);
-  }
   info.handle = table.handle_of(number);
-  if (object.kind == Kind::kCallback) {
-    const auto& callback = static_cast<const Callback&>(object);
-    info.signature = callback.target.signature;
-    info.state = callback.state;
-    info.pins = callback.pins;
-    info.in_flight = std::max(callback.async_calls, callback.async_starts);
-    for (std::uint32_t slot = object.first_slot; slot != 0; slot = table.cold(slot).object_next) {
-      info.calls += table.UncollectedCalls(slot);
-    }
-    info.in_flight += table.CountCalls(object);
+  info.kind = object.kind;
+  info.label = object.label();
+  info.references = object.handles;
+  info.rights = table.cold(number).rights;
+  constexpr std::int64_t kTickNs = 100'000'000;
+  info.age_ns = (Ticks() - std::int64_t{table.slot(number).created_ticks}) * kTickNs;
+  info.created_unix_ns = options_.clock->WallNs() - info.age_ns;
+  if (object.has_owner()) {
+    info.owner_name = object.owner().name;
+    info.owner = LiveHandle(object.owner());
   }
+  if (IsLive(number)) {
+    const Owner& holder = HolderOf(number);
+    info.holder_name = holder.name;
+    info.holder = LiveHandle(holder);
+  }
+  if (object.kind != Kind::kCallback) return info;
+  const auto& callback = static_cast<const Callback&>(object);
+  info.site = callback.origin->site;
+  info.signature = callback.origin->target.signature;
+  info.state = callback.state;
+  info.pins = callback.pins();
+  info.in_flight = table.CountCalls(callback.id) + callback.in_flight();
+  info.calls = callback.calls.load(std::memory_order_relaxed);
+  for (std::uint32_t slot = callback.first_slot; slot != 0; slot = table.cold(slot).object_next)
+    info.calls += table.UncollectedCalls(slot);
+  if (const CallbackExtra* extra = callback.extra.load(std::memory_order_acquire); extra != nullptr)
+    info.failures = extra->failures.load(std::memory_order_relaxed);
   return info;
 }
 
 Result<HandleInfo> Registry::Describe(Handle handle) {
   const TransientPin pin(handle);
-  if (pin.object() == nullptr) {
-    if (HandleTable::Forked()) return HandleTable::ForkedStatus();
-    return HandleTable::Get().Explain(handle);
-  }
-  Registry& registry = *pin.object()->registry;
+  if (pin.object() == nullptr) return NoObject(handle);
+  Registry& registry = pin.object()->registry();
   const std::lock_guard lock(registry.mutex_);
-  if (HandleTable::Get().slot(SlotOf(handle)).key.load(std::memory_order_relaxed) == 0) {
-    return HandleTable::Get().Explain(handle);
-  }
+  if (!IsLive(SlotOf(handle))) return NoObject(handle);
   return registry.DescribeLocked(SlotOf(handle));
 }
 
@@ -76,13 +75,13 @@ std::vector<HandleInfo> Registry::List(std::uint64_t* after, std::size_t limit) 
   HandleTable& table = HandleTable::Get();
   std::vector<HandleInfo> infos;
   if (HandleTable::Forked()) return infos;
-  std::uint64_t next = *after + 1;
+  std::uint64_t next = std::max<std::uint64_t>(*after + 1, HandleTable::kFirstSlot);
   while (infos.size() < limit && next < table.limit()) {
     const auto from = static_cast<std::uint32_t>(next);
     std::vector<std::uint32_t> mine;
     const std::lock_guard lock(mutex_);
-    table.ForEach(from, from + kSlotsPerStep, [&](std::uint32_t number, Handle) {
-      if (table.slot(number).object->registry == this) mine.push_back(number);
+    table.ForEach(from, from + kSlotsPerStep, [&](std::uint32_t number, Object& object) {
+      if (&object.registry() == this) mine.push_back(number);
     });
     next = std::uint64_t{from} + kSlotsPerStep;
     for (const std::uint32_t number : mine) {
@@ -90,8 +89,7 @@ std::vector<HandleInfo> Registry::List(std::uint64_t* after, std::size_t limit) 
         next = number;
         break;
       }
-      if (table.slot(number).key.load(std::memory_order_relaxed) != 0)
-        infos.push_back(DescribeLocked(number));
+      if (IsLive(number)) infos.push_back(DescribeLocked(number));
     }
   }
   *after = next - 1;
@@ -103,11 +101,10 @@ std::vector<std::string> Registry::Holders(Handle handle) {
   const TransientPin pin(handle);
   if (pin.object() == nullptr) return names;
   HandleTable& table = HandleTable::Get();
-  const std::lock_guard lock(pin.object()->registry->mutex_);
+  const std::lock_guard lock(pin.object()->registry().mutex_);
   for (std::uint32_t slot = pin.object()->first_slot; slot != 0;
        slot = table.cold(slot).object_next) {
-    if (const Owner* holder = table.cold(slot).holder; holder != nullptr)
-      names.push_back(holder->name);
+    if (IsLive(slot)) names.push_back(HolderOf(slot).name);
   }
   return names;
 }

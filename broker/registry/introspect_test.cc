@@ -32,7 +32,7 @@ TEST_F(RegistryTest, R15_ADescriptionTellsAllOfAHandle) {
   EXPECT_EQ(info->in_flight, 0U);
   EXPECT_GE(info->age_ns, 0);
   EXPECT_GT(info->created_unix_ns, 0);
-  Registry::CountFailure(own);
+  Registry::CountFailure(static_cast<Callback&>(**Registry::Find(own, Kind::kCallback)));
   EXPECT_EQ(Registry::Describe(own)->failures, 1U);
   ASSERT_TRUE(Registry::CloseOwner(alice_).ok());
   const auto closed = Registry::Describe(other);
@@ -59,7 +59,7 @@ TEST_F(RegistryTest, R15_CallsInFlightAreSeen) {
   BlockedCall call(other, probe);
   EXPECT_EQ(Registry::Describe(handle)->in_flight, 1U)
       << "of the callback, through whichever handle";
-  EXPECT_EQ(HandleTable::Get().CountCalls(*Registry::Find(handle, Kind::kCallback)->get()), 1U);
+  EXPECT_EQ(HandleTable::Get().CountCalls((*Registry::Find(handle, Kind::kCallback))->id), 1U);
   call.Finish();
   EXPECT_EQ(Registry::Describe(handle)->in_flight, 0U);
 }
@@ -131,7 +131,7 @@ TEST_F(RegistryTest, R15_CallsOfAllThreadsAreCountedExactly) {
 
 TEST_F(RegistryTest, R15_CountsAreExactBeyondWhatAThreadKeeps) {
   // More handles than a thread has counters: they push each other out.
-  constexpr std::size_t kHandles = 3 * kCallCounts + 5;
+  constexpr std::size_t kHandles = 3 * CallCounts::kEntries + 5;
   std::vector<Handle> handles;
   for (std::size_t i = 0; i < kHandles; ++i) handles.push_back(Register(alice_, NewProbe()));
   const auto work = [&] {

@@ -9,7 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <string>
+#include <string_view>
 #include <utility>
 
 #include "broker/registry/handle.h"
@@ -54,8 +54,8 @@ class Ref {
 
 class Object {
  public:
-  // Keeps `object_registry` alive, unless it is that registry itself.
-  Object(Kind object_kind, Registry* object_registry);
+  // Brokers and owners have no owner. All others get theirs when their first handle is made.
+  explicit Object(Kind object_kind) : kind(object_kind) {}
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
   virtual ~Object();
@@ -63,34 +63,35 @@ class Object {
   void AddReference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   void DropReference() noexcept {
     // acq_rel: whoever deletes sees what every other holder did before letting go.
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) Destroy();
   }
 
   // The last handle was released and no thread can reach the object through it any more. Called once,
-  // on the registry's reaper thread, under no lock.
+  // on the registry's reaper thread, under no lock. Not for callbacks.
   virtual void HandlesGone() noexcept {}
+  // What it is for, shown in listings. Constant.
+  virtual std::string_view label() const { return {}; }
 
-  const Kind kind;
-  Registry* const registry;
-
-  // Set before the first handle exists, constant from then on.
-  Ref<Owner> owner;  // that registered it; null for brokers and owners
-  std::string label;
-  std::string site;
-
-  // Guarded by the registry's mutex.
-  std::uint32_t handles = 0;     // live handles: the reference count
-  std::uint32_t unfreed = 0;     // retired handles not yet freed
-  std::uint32_t first_slot = 0;  // of the list of its handles, live or retired and not yet freed
-
-  std::atomic<std::uint64_t> calls{
-      0};  // of handles that are gone; see HandleTable::UncollectedCalls
-  std::atomic<std::uint64_t> failures{0};  // relaxed: a statistic
-
-  std::atomic<std::uint64_t> scan_mark{0};  // see HandleTable::MarkHazards
+  // REQUIRES: it has one.
+  Owner& owner() const noexcept;
+  bool has_owner() const noexcept { return owner_ != 0; }
+  // Takes a reference on the owner. Called once, before the first handle exists.
+  void SetOwner(Owner& owner) noexcept;
+  // REQUIRES: it has an owner, or is one, or a registry.
+  Registry& registry() noexcept;
 
  private:
+  void Destroy() noexcept;
+
   std::atomic<std::uint32_t> references_{1};
+  std::uint32_t owner_ = 0;  // number of the Owner; constant once set
+
+ public:
+  std::uint32_t id = 0;  // in the arena; constant once set
+  // Guarded by the registry's mutex.
+  std::uint32_t handles = 0;     // live handles: the reference count
+  std::uint32_t first_slot = 0;  // of the list of its handles, live or retired and not yet freed
+  const Kind kind;
 };
 
 }  // namespace belay::registry

@@ -5,7 +5,7 @@
 namespace belay::registry {
 namespace {
 
-constexpr std::uint32_t kFirstFastDepth = 4;
+constexpr std::uint32_t kFirstReach = 4;
 
 void PokeIfAwaited() {
   HandleTable& table = HandleTable::Get();
@@ -18,71 +18,95 @@ void PokeIfAwaited() {
 Slot* CallPin::EnterSlow(Handle handle) {
   if (HandleTable::Forked()) return nullptr;
   HandleTable& table = HandleTable::Get();
-  ThreadRecord& record = table.Thread();
-  if (record.slots == nullptr || record.depth >= kMaxDepth) return nullptr;
-  if (record.depth >= record.high_water.load(std::memory_order_relaxed)) {
-    const std::uint32_t reach = std::min(kMaxDepth, std::max(kFirstFastDepth, record.depth * 2));
+  ThreadRecord* const record = table.Thread();
+  if (record == nullptr || record->slots == nullptr || record->depth() >= kMaxDepth) return nullptr;
+  if (record->depth() >= record->high_water.load(std::memory_order_relaxed)) {
+    const std::uint32_t reach = std::min(kMaxDepth, std::max(kFirstReach, record->depth() * 2));
     // seq_cst, before the hazard below: a scan that misses the new reach began before that hazard.
-    record.high_water.store(reach, std::memory_order_seq_cst);
-    if (!record.portable) record.fast_depth = reach;
+    record->high_water.store(reach, std::memory_order_seq_cst);
+    if (!record->portable) record->fast_end = record->cells.data() + reach;
   }
-  Slot& slot = record.slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
-  std::atomic<Handle>& hazard = record.hazards[record.depth];
-  hazard.store(handle, std::memory_order_seq_cst);
+  Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
+  CallCell& cell = *record->top++;
+  cell.hazard.store(handle, std::memory_order_seq_cst);
   if (slot.key.load(std::memory_order_seq_cst) != handle) {
-    Withdraw(hazard);
+    Withdraw(*record, cell);
     return nullptr;
   }
-  Count(record, handle);
+  table.MoveCount(*record, cell, handle);
+  cell.sequence.store(cell.sequence.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  // In portable mode every call counts to the table at once: a `counted` that is no handle sends the pin's
+  // destructor the slow way, too.
+  if (record->portable) table.MoveCount(*record, cell, 0);
   return &slot;
 }
 
-void CallPin::Withdraw(std::atomic<Handle>& hazard) {
-  hazard.store(0, std::memory_order_seq_cst);
+void CallPin::Withdraw(ThreadRecord& record, CallCell& cell) {
+  cell.hazard.store(0, std::memory_order_seq_cst);
+  record.top = &cell;
   if (!HandleTable::Forked()) PokeIfAwaited();
 }
 
 // The key changed meanwhile, or the fence mode is portable, in which the destructor's release store is not
 // ordered before what follows: clear the hazard once more, then ask.
-void CallPin::ExitSlow(std::atomic<Handle>& hazard) { Withdraw(hazard); }
+void CallPin::ExitSlow(CallCell& cell) {
+  cell.hazard.store(0, std::memory_order_seq_cst);
+  if (!HandleTable::Forked()) PokeIfAwaited();
+}
 
 bool DepthExceeded() {
-  return (tls_record != nullptr && tls_record->depth >= kMaxDepth) ||
+  return (tls_record != nullptr && tls_record->depth() >= kMaxDepth) ||
          (tls_async_scope != nullptr && tls_async_scope->depth() >= kMaxDepth);
 }
 
 thread_local constinit AsyncScope* tls_async_scope __attribute__((tls_model("initial-exec"))) =
     nullptr;
 
-AsyncScope::AsyncScope(Callback& callback, std::uint32_t& count)
-    : callback_(&callback),
-      count_(count),
+AsyncScope::AsyncScope(Callback& callback) noexcept
+    : callback_(callback),
       outer_(tls_async_scope),
       depth_(outer_ == nullptr ? 1 : outer_->depth_ + 1) {
   tls_async_scope = this;
 }
 
+AsyncScope::~AsyncScope() {
+  tls_async_scope = outer_;
+  if (HandleTable::Forked()) return;
+  // Counted down, the callback may be gone at any moment.
+  callback_.extra.load(std::memory_order_acquire)->in_flight.fetch_sub(1, std::memory_order_seq_cst);
+  HandleTable& table = HandleTable::Get();
+  if (table.reapers_awaiting_calls.load(std::memory_order_seq_cst) != 0) table.Poke();
+}
+
 TransientPin::TransientPin(Handle handle) {
   if (HandleTable::Forked()) return;
   HandleTable& table = HandleTable::Get();
-  ThreadRecord& record = table.Thread();
-  if (record.slots == nullptr) return;
-  Slot& slot = record.slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
-  record_ = &record;
-  record.hazards[kMaxDepth + record.transient_depth++].store(handle, std::memory_order_seq_cst);
+  record_ = table.Thread();
+  if (record_ == nullptr) {
+    table.spare_mutex().lock();
+    record_ = &table.spare_record();
+  }
+  if (record_->slots == nullptr) return;
+  Slot& slot = record_->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
+  record_->transients[record_->transient_depth++].store(handle, std::memory_order_seq_cst);
   const std::uint64_t key = slot.key.load(std::memory_order_seq_cst);
-  // The kind's check keeps out the number 1, whose SlowKey is the 0 of a free slot.
-  if (KindOf(handle) != Kind::kNone && (key == handle || key == SlowKey(handle))) {
-    object_ = slot.object;
+  form_ = FormOf(key, SlotOf(handle));
+  if (IsFormOf(key, handle) && form_ != Form::kRetired) {
+    object_ = table.objects().Get(slot.object);
   } else {
+    form_ = Form::kRetired;
     Withdraw();  // a useless hazard would only keep the reaper from what is retired
   }
 }
 
 void TransientPin::Withdraw() {
-  record_->hazards[kMaxDepth + --record_->transient_depth].store(0, std::memory_order_seq_cst);
+  if (record_->slots != nullptr)
+    record_->transients[--record_->transient_depth].store(0, std::memory_order_seq_cst);
+  HandleTable& table = HandleTable::Get();
+  const bool is_spare = record_ == &table.spare_record();
   record_ = nullptr;
   PokeIfAwaited();
+  if (is_spare) table.spare_mutex().unlock();
 }
 
 }  // namespace belay::registry

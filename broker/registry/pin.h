@@ -20,6 +20,9 @@
 
 namespace belay::registry {
 
+// Signals. A handler that runs between any two instructions here may make calls of its own: `top` moves up
+// before the hazard is set and down after it is cleared, so the handler never uses this call's cell.
+//
 // Its members stay in registers: nothing here takes their address.
 class CallPin {
  public:
@@ -27,96 +30,85 @@ class CallPin {
   // Registry::Refusal tells why.
   explicit CallPin(Handle handle) {
     ThreadRecord* const record = tls_record;
-    if (record == nullptr || record->depth >= record->fast_depth) [[unlikely]] {
+    if (record == nullptr || record->top >= record->fast_end) [[unlikely]] {
       slot_ = EnterSlow(handle);
       if (slot_ != nullptr) {
         record_ = tls_record;
-        depth_ = record_->depth++;
-        key_at_exit_ = record_->portable ? kNoSlotsKey : handle;  // always ExitSlow
+        cell_ = record_->top - 1;
       }
       return;
     }
     Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
-    const std::uint32_t depth = record->depth;
-    std::atomic<Handle>& hazard = record->hazards[depth];
+    CallCell* const cell = record->top;
+    record->top = cell + 1;
+    LightFence();
     // release, though nothing is published: a scanner that reads this handle instead of the 0 before it
     // must as well see what the calls that ended before did.
-    hazard.store(handle, std::memory_order_release);
+    cell->hazard.store(handle, std::memory_order_release);
     LightFence();
     if (slot.key.load(std::memory_order_acquire) != handle) [[unlikely]] {
-      Withdraw(hazard);
+      Withdraw(*record, *cell);
       return;
     }
-    Count(*record, handle);
-    record->depth = depth + 1;
-    depth_ = depth;
+    if (cell->counted.load(std::memory_order_relaxed) != handle) [[unlikely]]
+      HandleTable::Get().MoveCount(*record, *cell, handle);
+    // Not an atomic increment: this thread is the only writer.
+    cell->sequence.store(cell->sequence.load(std::memory_order_relaxed) + 1,
+                         std::memory_order_relaxed);
+    cell_ = cell;
     record_ = record;
     slot_ = &slot;
-    key_at_exit_ = handle;
   }
   CallPin(const CallPin&) = delete;
   CallPin& operator=(const CallPin&) = delete;
 
   ~CallPin() {
     if (slot_ == nullptr) return;
-    // The depth is kept, not counted down: a decrement would make each call wait for the store of the last.
-    record_->depth = depth_;
-    std::atomic<Handle>& hazard = record_->hazards[depth_];
-    hazard.store(0, std::memory_order_release);
+    cell_->hazard.store(0, std::memory_order_release);
     LightFence();
-    if (slot_->key.load(std::memory_order_relaxed) != key_at_exit_) [[unlikely]]
-      ExitSlow(hazard);
+    record_->top = cell_;
+    // `counted` is the handle of this call; or another, in portable mode: then the slow way is the right one.
+    if (slot_->key.load(std::memory_order_relaxed) !=
+        cell_->counted.load(std::memory_order_relaxed)) [[unlikely]]
+      ExitSlow(*cell_);
   }
 
   explicit operator bool() const noexcept { return slot_ != nullptr; }
   // REQUIRES: *this
   std::int32_t Run(::belay_call* call) const { return slot_->function(slot_->context, call); }
-  Object& object() const { return *slot_->object; }
+  Callback& callback() const noexcept {
+    return static_cast<Callback&>(*HandleTable::Get().objects().Get(slot_->object));
+  }
 
  private:
-  static void Count(ThreadRecord& record, Handle handle) {
-    CallCount& count = record.counts[SlotOf(handle) % kCallCounts];
-    if (count.handle.load(std::memory_order_relaxed) == handle) [[likely]] {
-      // Not an atomic increment: this thread is the only writer.
-      count.calls.store(count.calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    } else {
-      HandleTable::Get().ClaimCount(record, handle);
-    }
-  }
   // The slot if it could be pinned, else null.
   static Slot* EnterSlow(Handle handle);
-  static void Withdraw(std::atomic<Handle>& hazard);
-  static void ExitSlow(std::atomic<Handle>& hazard);
-
-  // What no slot's key ever is; not 0, which is that of a retired slot.
-  static constexpr Handle kNoSlotsKey = ~Handle{0};
+  static void Withdraw(ThreadRecord& record, CallCell& cell);
+  static void ExitSlow(CallCell& cell);
 
   ThreadRecord* record_ = nullptr;
   Slot* slot_ = nullptr;
-  Handle key_at_exit_ = 0;
-  std::uint32_t depth_ = 0;
+  CallCell* cell_ = nullptr;
 };
 
 // True if the calling thread is in as many calls as it may be.
 bool DepthExceeded();
 
-// While one lives, its thread begins or answers an asynchronous call: no hazard shows it, and yet to wait
-// here for the callback would be to wait for oneself. Ends one of the callback's counts.
+// While one lives, its thread begins, runs or answers a submitted call: no hazard shows it, and yet to wait
+// here for the callback would be to wait for oneself. It takes over one count of `in_flight` and ends it.
 class AsyncScope {
  public:
-  // `count` is guarded by the registry's mutex and includes this scope.
-  AsyncScope(Callback& callback, std::uint32_t& count);
+  explicit AsyncScope(Callback& callback) noexcept;
   AsyncScope(const AsyncScope&) = delete;
   AsyncScope& operator=(const AsyncScope&) = delete;
   ~AsyncScope();
 
-  const Callback& callback() const noexcept { return *callback_; }
+  Callback& callback() const noexcept { return callback_; }
   const AsyncScope* outer() const noexcept { return outer_; }
   std::uint32_t depth() const noexcept { return depth_; }
 
  private:
-  const Ref<Callback> callback_;
-  std::uint32_t& count_;
+  Callback& callback_;  // alive while its count is
   AsyncScope* const outer_;
   const std::uint32_t depth_;
 };
@@ -136,12 +128,15 @@ class TransientPin {
 
   // Null if the handle leads to no live object.
   Object* object() const noexcept { return object_; }
+  // The form that the handle's slot had.
+  Form form() const noexcept { return form_; }
 
  private:
   void Withdraw();
 
   ThreadRecord* record_ = nullptr;
   Object* object_ = nullptr;
+  Form form_ = Form::kRetired;
 };
 
 // True if the calling thread is inside a call for which `matches(object)` holds.
@@ -152,10 +147,10 @@ bool InsideCallOf(Fn matches) {
   }
   const ThreadRecord* record = tls_record;
   if (record == nullptr) return false;
-  for (std::uint32_t i = 0; i < record->depth; ++i) {
+  for (std::uint32_t i = 0; i < record->depth(); ++i) {
     // The thread's own hazard pins the slot, so its object may be looked at.
-    const Handle handle = record->hazards[i].load(std::memory_order_relaxed);
-    if (matches(*record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)].object)) return true;
+    const Handle handle = record->cells[i].hazard.load(std::memory_order_relaxed);
+    if (matches(HandleTable::Get().object_of(SlotOf(handle)))) return true;
   }
   return false;
 }

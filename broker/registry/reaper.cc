@@ -1,9 +1,13 @@
 // The reaper: one thread per registry that frees retired handles and runs release functions.
 //
 // Each round takes everything retired or draining so far, issues one heavy fence for all of it, scans the
-// hazards of all threads once, and finishes what bears no mark. What was retired after the fence waits for
-// the next round. If hazards, pins or asynchronous calls hold the rest, it sleeps until poked: whoever
-// clears such a hazard sees that a reaper waits (pin.h).
+// hazards of all threads once, and finishes what is not in use. What was retired after the fence waits for
+// the next round. If hazards, pins or submitted calls hold the rest, it sleeps until poked: whoever
+// clears such a hazard, or ends such a call, sees that a reaper waits (pin.h).
+//
+// After a round it naps for a millisecond, unless somebody waits for it: releases come in crowds, a fence
+// stops every processor, and waking a thread costs a release ten times its own work. So the first
+// release after a quiet time is prompt, and those that follow share a round.
 #include <unistd.h>
 
 #include <array>
@@ -15,6 +19,9 @@
 
 namespace belay::registry {
 namespace {
+
+constexpr std::int64_t kNapNs = 1'000'000;
+constexpr std::size_t kBatch = 64;
 
 // A process forked inside a release function has no thread but the reaper's, and must run none of its
 // parent's release functions (R13): when the one that forked returns there, the process is over.
@@ -34,28 +41,37 @@ bool Registry::NothingLeft() const {
          due_notices_.empty();
 }
 
+bool Registry::HasWork() const {
+  return retired_ != 0 || fenced_ != 0 || draining_ != 0 || !due_notices_.empty();
+}
+
 void Registry::Reap() {
   HandleTable& table = HandleTable::Get();
   std::unique_lock lock(mutex_);
   while (!NothingLeft()) {
     // Read before looking for work, so that work which comes after is a change of it.
     const std::uint64_t seen = table.epoch();
-    bool progress = false;
-    if (retired_ != 0 || fenced_ != 0 || draining_ != nullptr || !due_notices_.empty()) {
-      table.waiting_reapers.fetch_add(1, std::memory_order_seq_cst);
-      progress = ReapOnce(lock);
-      const bool for_hazards = !progress && AwaitsHazards();
-      if (for_hazards) {
-        lock.unlock();
-        table.WaitForPoke(seen);
-        lock.lock();
-      }
-      table.waiting_reapers.fetch_sub(1, std::memory_order_seq_cst);
-      if (progress || for_hazards) continue;
+    if (!HasWork()) {
+      asleep_ = true;
+      lock.unlock();
+      table.WaitForPoke(seen, HandleTable::kForEver);
+      lock.lock();
+      continue;
     }
-    lock.unlock();
-    table.WaitForPoke(seen);
-    lock.lock();
+    table.waiting_reapers.fetch_add(1, std::memory_order_seq_cst);
+    table.reapers_awaiting_calls.fetch_add(1, std::memory_order_seq_cst);
+    const bool progress = ReapOnce(lock);
+    const Awaited awaited = progress ? Awaited{} : WhatHoldsTheRest();
+    if (!awaited.hazards) table.waiting_reapers.fetch_sub(1, std::memory_order_seq_cst);
+    if (!awaited.calls) table.reapers_awaiting_calls.fetch_sub(1, std::memory_order_seq_cst);
+    if (!progress || (hurried_ == 0 && close_state_ == CloseState::kOpen)) {
+      asleep_ = !progress;
+      lock.unlock();
+      table.WaitForPoke(seen, progress ? kNapNs : HandleTable::kForEver);
+      lock.lock();
+    }
+    if (awaited.hazards) table.waiting_reapers.fetch_sub(1, std::memory_order_seq_cst);
+    if (awaited.calls) table.reapers_awaiting_calls.fetch_sub(1, std::memory_order_seq_cst);
   }
   // The last things that the registry keeps alive; the attachment's destructor closes the store.
   std::shared_ptr<void> attachment = std::move(attachment_);
@@ -68,26 +84,37 @@ void Registry::Reap() {
   progress_.notify_all();
 }
 
-// After a round without progress: does anything but typed pins and asynchronous calls hold the rest? The
-// end of those pokes by itself, and may be hours away: till then other threads need not poke.
-bool Registry::AwaitsHazards() const {
-  if (fenced_ != 0) return true;
-  for (const Callback* callback = draining_; callback != nullptr; callback = callback->owner_next) {
-    if (callback->pins == 0 && callback->async_calls == 0 && callback->async_starts == 0)
-      return true;
+// After a round without progress: what must end before the next can have any? Only what is waited for
+// has to poke. The end of a pin always does, and may be hours away.
+Registry::Awaited Registry::WhatHoldsTheRest() const {
+  Awaited awaited;
+  awaited.hazards = fenced_ != 0;
+  for (std::uint32_t number = draining_; number != 0;) {
+    const Callback& callback = CallbackAt(number);
+    if (callback.in_flight() != 0) {
+      awaited.calls = true;
+    } else if (callback.pins() == 0) {
+      awaited.hazards = true;
+    }
+    number = callback.owner_next;
   }
-  return false;
+  return awaited;
 }
 
 bool Registry::ReapOnce(std::unique_lock<std::mutex>& lock) {
   HandleTable& table = HandleTable::Get();
   while (retired_ != 0) {
     ColdSlot& cold = table.cold(retired_);
-    const std::uint32_t number = std::exchange(retired_, cold.next_retired);
-    cold.next_retired = std::exchange(fenced_, number);
+    const std::uint32_t number = retired_;
+    retired_ = cold.next();
+    cold.next() = fenced_;
+    fenced_ = number;
   }
-  for (Callback* callback = draining_; callback != nullptr; callback = callback->owner_next)
-    callback->fenced = true;
+  for (std::uint32_t number = draining_; number != 0;) {
+    Callback& callback = CallbackAt(number);
+    callback.fenced = true;
+    number = callback.owner_next;
+  }
   std::vector<OwnedContext> notices = std::move(due_notices_);
   due_notices_.clear();
 
@@ -95,14 +122,14 @@ bool Registry::ReapOnce(std::unique_lock<std::mutex>& lock) {
   const bool ran_notices = !notices.empty();
   RunAll(notices);
   HeavyFence(table.fence_mode());
-  const std::uint64_t mark = table.MarkHazards();
+  table.Scan(scan_);
   lock.lock();
-  const bool released = ReleaseDrained(lock, mark);
-  const bool freed = FreeRetired(lock, mark);
+  const bool released = ReleaseDrained(lock);
+  const bool freed = FreeRetired(lock);
   return ran_notices || released || freed;
 }
 
-bool Registry::FreeRetired(std::unique_lock<std::mutex>& lock, std::uint64_t mark) {
+bool Registry::FreeRetired(std::unique_lock<std::mutex>& lock) {
   struct Freed {
     Object* object;  // with the slot's reference
     bool was_last;
@@ -111,29 +138,36 @@ bool Registry::FreeRetired(std::unique_lock<std::mutex>& lock, std::uint64_t mar
   bool progress = false;
   std::uint32_t rest = std::exchange(fenced_, 0);
   while (rest != 0) {
-    std::array<Freed, 64> batch;
+    std::array<std::uint32_t, kBatch> numbers;
+    std::array<Freed, kBatch> batch;
     std::size_t count = 0;
-    while (rest != 0 && count < batch.size()) {
+    while (rest != 0 && count < kBatch) {
       ColdSlot& cold = table.cold(rest);
-      const std::uint32_t number = std::exchange(rest, cold.next_retired);
-      if (cold.scan_mark.load(std::memory_order_relaxed) >= mark) {
-        cold.next_retired = std::exchange(fenced_, number);
+      const std::uint32_t number = rest;
+      rest = cold.next();
+      if (scan_.HasSlot(number)) {
+        cold.next() = fenced_;
+        fenced_ = number;
         continue;
       }
-      Object* const object = table.slot(number).object;
       // Only now off the object's list: until here its calls are counted with the slot.
-      (cold.object_prev != 0 ? table.cold(cold.object_prev).object_next : object->first_slot) =
-          cold.object_next;
+      Object& object = table.object_of(number);
+      if (cold.object_prev != 0) {
+        table.cold(cold.object_prev).object_next = cold.object_next;
+      } else {
+        object.first_slot = cold.object_next;
+      }
       if (cold.object_next != 0) table.cold(cold.object_next).object_prev = cold.object_prev;
-      table.Free(number, object->calls);
-      --unfreed_handles_;
-      batch[count++] = {object, --object->unfreed == 0 && object->handles == 0};
+      numbers[count] = number;
+      batch[count++] = {&object, object.first_slot == 0};
     }
     if (count == 0) break;
     progress = true;
+    unfreed_handles_ -= count;
+    table.Free(std::span(numbers).first(count));
     lock.unlock();
     for (const Freed& freed : std::span(batch).first(count)) {
-      if (freed.was_last) freed.object->HandlesGone();
+      if (freed.was_last && freed.object->kind != Kind::kCallback) freed.object->HandlesGone();
       freed.object->DropReference();
     }
     lock.lock();
@@ -141,36 +175,87 @@ bool Registry::FreeRetired(std::unique_lock<std::mutex>& lock, std::uint64_t mar
   return progress;
 }
 
-bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock, std::uint64_t mark) {
-  Callback* ready = nullptr;
-  for (Callback** link = &draining_; *link != nullptr;) {
-    Callback& callback = **link;
-    const bool in_use = callback.scan_mark.load(std::memory_order_relaxed) >= mark ||
-                        callback.pins != 0 || callback.async_calls != 0 ||
-                        callback.async_starts != 0;
-    if (!callback.fenced || (in_use && !kFaultReleaseEarly)) {
-      link = &callback.owner_next;
-      continue;
-    }
-    *link = callback.owner_next;
-    callback.owner_next = std::exchange(ready, &callback);
+bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock) {
+  std::uint32_t ready = 0;
+  std::uint32_t rest = std::exchange(draining_, 0);
+  while (rest != 0) {
+    Callback& callback = CallbackAt(rest);
+    rest = callback.owner_next;
+    const bool in_use = scan_.HasObject(callback.id) || callback.pins() != 0 ||
+                        callback.in_flight() != 0;
+    std::uint32_t& list = callback.fenced && (!in_use || kFaultReleaseEarly) ? ready : draining_;
+    callback.owner_next = std::exchange(list, callback.id);
   }
-  const bool progress = ready != nullptr;
-  while (ready != nullptr) {
-    const auto callback = Ref<Callback>::Adopt(std::exchange(ready, ready->owner_next));
+  const bool progress = ready != 0;
+  while (ready != 0) {
+    std::array<Callback*, kBatch> released;
+    std::size_t count = 0;
+    // Those who wait for a callback are told as soon as its own function has run.
+    const std::size_t most = hurried_ != 0 ? 1 : kBatch;
+    std::uint32_t next = ready;
     lock.unlock();
-    RunUserCode(callback->context);
-    if (options_.on_released) options_.on_released(*callback);
+    for (; next != 0 && count < most;) {
+      Callback& callback = CallbackAt(next);
+      next = callback.owner_next;
+      CallbackExtra* const extra = callback.extra.load(std::memory_order_acquire);
+      const bool handed_over = extra != nullptr && extra->executor != nullptr &&
+                               extra->executor->EnqueueRelease(&extra->release_work);
+      if (handed_over) continue;
+      RunRelease(callback);
+      released[count++] = &callback;
+      if (extra != nullptr) break;  // may have drain notices
+    }
     lock.lock();
-    callback->state = State::kReleased;
-    --unreleased_callbacks_;
-    std::vector<OwnedContext> notices = std::move(callback->drain_notices);
-    progress_.notify_all();
-    lock.unlock();
-    RunAll(notices);
-    lock.lock();
+    ready = next;
+    MarkReleased(std::span(released).first(count), lock);
   }
   return progress;
+}
+
+void Registry::RunRelease(Callback& callback) {
+  if (!callback.drop_context) {
+    OwnedContext context(callback.context, callback.origin->release);
+    RunUserCode(context);
+  }
+  if (options_.on_released) options_.on_released(callback);
+}
+
+void Registry::MarkReleased(std::span<Callback* const> released,
+                            std::unique_lock<std::mutex>& lock) {
+  std::vector<OwnedContext> notices;
+  for (Callback* const callback : released) {
+    callback->state = State::kReleased;
+    --callback->owner().callbacks;
+    --unreleased_callbacks_;
+    CallbackExtra* const extra = callback->extra.load(std::memory_order_acquire);
+    if (extra == nullptr) continue;
+    for (OwnedContext& notice : extra->drain_notices) notices.push_back(std::move(notice));
+    extra->drain_notices.clear();
+  }
+  progress_.notify_all();
+  lock.unlock();
+  RunAll(notices);
+  for (Callback* const callback : released) callback->DropReference();
+  lock.lock();
+}
+
+void ReleaseWork::Run() noexcept {
+  Callback& callback = callback_;
+  Registry& registry = callback.registry();
+  const Ref<Registry> keep(&registry);
+  {
+    // For a release function that would wait for its own callback.
+    callback.extra.load(std::memory_order_acquire)
+        ->in_flight.fetch_add(1, std::memory_order_seq_cst);
+    const AsyncScope scope(callback);
+    registry.RunRelease(callback);
+  }
+  {
+    std::unique_lock lock(registry.mutex_);
+    Callback* const released = &callback;
+    registry.MarkReleased(std::span(&released, 1), lock);
+  }
+  HandleTable::Get().Poke();  // it may have been the last thing that a closing registry waits for
 }
 
 }  // namespace belay::registry

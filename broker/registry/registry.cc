@@ -1,4 +1,4 @@
-// Opening and closing: registries and owners.
+// Opening and closing a registry.
 #include "broker/registry/registry.h"
 
 #include <algorithm>
@@ -17,26 +17,22 @@ namespace {
 constexpr std::size_t kLeakLines = 20;
 }  // namespace
 
-Object::Object(Kind object_kind, Registry* object_registry)
-    : kind(object_kind), registry(object_registry) {
-  if (kind != Kind::kBroker) registry->AddReference();
-}
-
-Object::~Object() {
-  if (kind != Kind::kBroker) registry->DropReference();
-}
-
 Registry::Registry(RegistryOptions options)
-    : Object(Kind::kBroker, this), options_(std::move(options)) {
-  label = options_.name;
-}
+    : Object(Kind::kBroker),
+      options_(std::move(options)),
+      opened_ns_(options_.clock->CoarseMonotonicNs()) {}
 
 Registry::~Registry() = default;
 
 Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
   if (HandleTable::Forked()) return HandleTable::ForkedStatus();
   auto registry = Ref<Registry>::Adopt(new Registry(std::move(options)));
-  registry->root_ = Ref<Owner>::Adopt(new Owner(registry.get(), registry->options_.name));
+  registry->root_ = Ref<Owner>::Adopt(new Owner(registry, registry->options_.name, {}));
+  registry->root_->id = HandleTable::Get().objects().Adopt(registry->root_.get());
+  if (registry->root_->id == 0) {
+    registry->root_ = {};
+    return Status(Code::kResourceExhausted, "out of memory for a registry");
+  }
   try {
     // The thread holds a reference of its own, so that it can finish what Close() did not wait for.
     registry->reaper_ = std::thread([self = registry] { self->Reap(); });
@@ -50,7 +46,7 @@ Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
     const std::lock_guard lock(registry->mutex_);
     registry->reaper_id_ = registry->reaper_.get_id();
     auto handle =
-        registry->AddHandle(*registry, *registry->root_, 0, nullptr, nullptr, CallPath::kSlow);
+        registry->AddHandle(*registry, *registry->root_, 0, nullptr, nullptr, Form::kSlow);
     if (handle.ok()) {
       registry->handle_ = *handle;
     } else {
@@ -72,53 +68,11 @@ std::shared_ptr<void> Registry::attachment() {
   return attachment_;
 }
 
-Result<Handle> Registry::OpenOwner(std::string name) {
-  if (HandleTable::Forked()) return HandleTable::ForkedStatus();
-  if (name.empty() || name.size() > 255) {
-    return Status(Code::kInvalidArgument,
-                  "an owner's name must have 1 to 255 bytes, not " + std::to_string(name.size()));
-  }
-  auto opened = Ref<Owner>::Adopt(new Owner(this, std::move(name)));
-  opened->label = opened->name;
-  const std::lock_guard lock(mutex_);
-  if (close_state_ != CloseState::kOpen) return Status(Code::kClosed, "the broker is closed");
-  return AddHandle(*opened, *root_, 0, nullptr, nullptr, CallPath::kSlow);
-}
-
-Status Registry::CloseOwner(Handle handle) {
-  auto found = Find(handle, Kind::kOwner);
-  if (!found.ok()) return found.status();
-  auto& closing = static_cast<Owner&>(**found);
-  {
-    const std::lock_guard lock(closing.registry->mutex_);
-    if (closing.closed) return HandleTable::Get().Explain(handle);
-    closing.registry->CloseOwnerLocked(closing);
-    closing.registry->RetireHandle(SlotOf(handle));
-  }
-  HandleTable::Get().Poke();
-  return {};
-}
-
-void Registry::CloseOwnerLocked(Owner& closing) {
-  closing.closed = true;
-  while (closing.first_callback != nullptr) BeginDrain(*closing.first_callback, Code::kOwnerClosed);
-  HandleTable& table = HandleTable::Get();
-  for (std::uint32_t held = closing.first_held; held != 0;) {
-    const std::uint32_t number = std::exchange(held, table.cold(held).holder_next);
-    if (table.slot(number).object->kind != Kind::kPin) {
-      RetireHandle(number);
-    } else if (&closing != root_.get()) {
-      UnlinkHeld(number);
-      LinkHeld(number, *root_);
-    }
-  }
-}
-
 Status Registry::Close(std::int64_t timeout_ns) {
   if (HandleTable::Forked()) return HandleTable::ForkedStatus();
   const bool from_inside =
       std::this_thread::get_id() == reaper_id_ ||
-      InsideCallOf([this](const Object& object) { return object.registry == this; });
+      InsideCallOf([this](Object& object) { return &object.registry() == this; });
   std::vector<std::string> leaks;
   {
     const std::lock_guard lock(mutex_);
@@ -126,12 +80,7 @@ Status Registry::Close(std::int64_t timeout_ns) {
       return Status(Code::kClosed, "the broker is already closed");
     close_state_ = CloseState::kClosing;
     leaks = LeakReport();
-    HandleTable& table = HandleTable::Get();
-    for (std::uint32_t held = root_->first_held; held != 0; held = table.cold(held).holder_next) {
-      Object* object = table.slot(held).object;
-      if (object->kind == Kind::kOwner) CloseOwnerLocked(static_cast<Owner&>(*object));
-    }
-    CloseOwnerLocked(*root_);
+    CloseOwnerLocked(*root_, Contexts::kRelease);
   }
   HandleTable::Get().Poke();
   for (const std::string& line : leaks) Log(LogLevel::kWarning, line);
@@ -163,21 +112,23 @@ std::vector<std::string> Registry::LeakReport() {
   std::vector<std::string> lines;
   std::size_t leaks = 0;
   HandleTable& table = HandleTable::Get();
-  const auto report = [&](const Owner& holder) {
+  std::vector<const Owner*> holders{root_.get()};
+  while (!holders.empty()) {
+    const Owner& holder = *holders.back();
+    holders.pop_back();
     for (std::uint32_t held = holder.first_held; held != 0; held = table.cold(held).holder_next) {
-      const Object& object = *table.slot(held).object;
+      const Object& object = table.object_of(held);
+      if (object.kind == Kind::kOwner) holders.push_back(static_cast<const Owner*>(&object));
       const bool is_pin = object.kind == Kind::kPin;
       if ((object.kind != Kind::kCallback && !is_pin) || ++leaks > kLeakLines) continue;
+      const HandleInfo info = DescribeLocked(held);
       lines.push_back(std::string("still open at close: ") + (is_pin ? "a pin of " : "") +
-                      "callback \"" + object.label + "\", owner \"" + object.owner->name +
-                      "\", held by \"" + holder.name + "\"" +
-                      (object.site.empty() ? "" : ", registered at " + object.site));
+                      "callback \"" + info.label + "\", owner \"" + info.owner_name +
+                      "\", held by \"" + info.holder_name + "\", for " +
+                      std::to_string(info.age_ns / 1'000'000'000) + " s, references " +
+                      std::to_string(info.references) +
+                      (info.site.empty() ? "" : ", registered at " + info.site));
     }
-  };
-  report(*root_);
-  for (std::uint32_t held = root_->first_held; held != 0; held = table.cold(held).holder_next) {
-    const Object* object = table.slot(held).object;
-    if (object->kind == Kind::kOwner) report(static_cast<const Owner&>(*object));
   }
   if (leaks > kLeakLines)
     lines.push_back("... and " + std::to_string(leaks - kLeakLines) + " handles more");

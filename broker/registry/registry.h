@@ -23,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -32,8 +33,11 @@
 #include "broker/base/status.h"
 #include "broker/registry/callback.h"
 #include "broker/registry/handle.h"
+#include "broker/registry/hazard_scan.h"
 #include "broker/registry/object.h"
+#include "broker/registry/origin.h"
 #include "broker/registry/owner.h"
+#include "broker/registry/slot.h"
 
 namespace belay::registry {
 
@@ -78,36 +82,53 @@ class Registry final : public Object {
   ~Registry() override;
 
   Handle handle() const noexcept { return handle_; }
+  std::string_view label() const override { return options_.name; }
   // Something that lives until the registry has fully closed (the broker around it). Set once.
   void SetAttachment(std::shared_ptr<void> attachment);
   std::shared_ptr<void> attachment();
 
-  // --- Owners ---
+  // --- Owners: owners.cc ---
+  // `parent`: the registry's handle, or that of an owner: whose close closes the new one, too.
+  static base::Result<Handle> OpenOwner(Handle parent, std::string name, OwnerOptions options = {});
   base::Result<Handle> OpenOwner(std::string name);
   // Unregisters what it registered and releases what it holds, but for typed pins: a function pointer may
   // be in use. They stay until released, held by the registry's own owner.
   static base::Status CloseOwner(Handle handle);
+  // What becomes of the contexts of an owner's callbacks when the runtime that made them goes down.
+  enum class Contexts { kRelease, kDrop };
+  // As CloseOwner. kDrop: release functions that have not begun never run, for there is nothing left that
+  // could run them; the program's own word is the one exception to R3.
+  static base::Status DetachOwner(Handle handle, Contexts contexts);
+  // From now on `holder`, an owner of the same registry, holds the handle. A handle held by a closed owner
+  // is gone, so there is no race to lose. Errors: RESOURCE_EXHAUSTED (the holder's budget), handle errors.
+  static base::Status Transfer(Handle handle, Handle holder);
 
-  // --- Callbacks ---
+  // --- Callbacks: callbacks.cc, handles.cc, drain.cc ---
   // `owner` may be the registry's handle: its own owner. On failure spec.context has been released.
   static base::Result<Handle> Register(Handle owner, CallbackSpec spec);
   // `holder` 0: that of `handle`. `rights` 0: those of `handle`.
   static base::Result<Handle> Retain(Handle handle, Handle holder, std::uint32_t rights);
-  // Any kind but registry and owner. Never blocks (R6).
+  // Any kind but registry and owner. Never blocks, needs no memory (R6).
   static base::Status Release(Handle handle);
   // `refusal` is what later calls are told: kUnregistered, or kRevoked (which needs no right).
   static base::Status Unregister(Handle handle, base::Code refusal);
   static base::Status Drain(Handle handle, std::int64_t timeout_ns);
+  // The reversible twin of unregister and drain (R7): new calls are refused as SUSPENDED, then it waits until
+  // none is in flight. DEADLINE_EXCEEDED: some still are; the callback is callable again. Idempotent.
+  static base::Status Suspend(Handle handle, std::int64_t timeout_ns);
+  static base::Status Resume(Handle handle);
   // `notify` runs once when drained, on the reaper's thread; not on failure.
   static base::Status NotifyDrained(Handle handle, ReleaseFunction notify, void* context);
 
-  // --- Calls; the in-process call itself is CallPin (pin.h) ---
+  // --- Calls: calls.cc; the in-process call itself is CallPin (pin.h) ---
   // Why CallPin refused `handle`.
   static base::Status Refusal(Handle handle);
+  static void CountFailure(Callback& callback);
   static void CountFailure(Handle handle);
   // Runs a native callback, or starts an asynchronous one and waits. May block.
   static Outcome Invoke(Handle handle, Request request);
-  // Starts an asynchronous callback; a native one is run here, before returning. `done` runs exactly once.
+  // Submits the call to a callback that has an executor or runs elsewhere; an inline one is run here, before
+  // returning. `done` runs exactly once.
   static void InvokeAsync(Handle handle, Request request, AsyncCall::Done done);
   // True if InvokeAsync would run it on the calling thread.
   static bool RunsInline(Handle handle);
@@ -139,35 +160,65 @@ class Registry final : public Object {
   base::Status Close(std::int64_t timeout_ns);
 
  private:
-  friend class AsyncScope;
+  friend class AsyncCall;
+  friend class ReleaseWork;
   enum class CloseState { kOpen, kClosing, kClosed };
 
   explicit Registry(RegistryOptions options);
 
+  // Times of handles: tenths of a second since the registry opened. That is enough for people, and fits
+  // into a slot for 13 years.
+  std::uint32_t Ticks() const noexcept;
+
   // REQUIRES for all below: mutex_ held, unless said otherwise.
   base::Result<Handle> AddHandle(Object& object, Owner& holder, std::uint32_t rights,
-                                 NativeFunction function, void* context, CallPath path);
+                                 NativeFunction function, void* context, Form form);
   void RetireHandle(std::uint32_t slot);
   // Puts a handle on the list of what `holder` holds, and takes it off.
-  void LinkHeld(std::uint32_t slot, Owner& holder);
-  void UnlinkHeld(std::uint32_t slot);
+  static void LinkHeld(std::uint32_t slot, Owner& holder);
+  static void UnlinkHeld(std::uint32_t slot);
+  static Owner& HolderOf(std::uint32_t slot);
+  static Callback& CallbackAt(std::uint32_t number);
+  // The owner behind a pinned handle of kind owner or broker, if it is open.
+  base::Result<Owner*> OpenHolder(Object& object);
+  // The form that handles with these rights have while the callback is in the state it is in.
+  static Form FormFor(const Callback& callback, std::uint32_t rights);
+  static void SetForms(Callback& callback);
   void BeginDrain(Callback& callback, base::Code refusal);
-  void CloseOwnerLocked(Owner& closing);
+  void CloseOwnerLocked(Owner& closing, Contexts contexts);
+  static base::Status CloseOwnerWith(Handle handle, Contexts contexts);
+  // Takes `call`, or says why not and leaves it. REQUIRES: mutex_ not held.
+  static base::Status Submit(Handle handle, std::unique_ptr<AsyncCall>& call);
+  // Counts the call as in flight and charges the owner's budget; Uncharge ends the latter.
+  static base::Status Charge(Callback& callback, AsyncCall& call);
+  static void Uncharge(Callback& callback, const AsyncCall& call) noexcept;
   base::Status CheckUsable(Callback& callback, std::uint32_t slot, std::uint32_t rights) const;
   HandleInfo DescribeLocked(std::uint32_t slot);
   std::vector<std::string> LeakReport();
+  // True if the reaper sleeps and must be woken, by HandleTable::Poke(), once mutex_ has been let go.
+  [[nodiscard]] bool TakeWakeUp() noexcept { return std::exchange(asleep_, false); }
   // REQUIRES: mutex_ not held.
   void Log(LogLevel level, std::string_view text) const;
 
   // The reaper: reaper.cc.
   void Reap();
   bool ReapOnce(std::unique_lock<std::mutex>& lock);
-  bool FreeRetired(std::unique_lock<std::mutex>& lock, std::uint64_t mark);
-  bool ReleaseDrained(std::unique_lock<std::mutex>& lock, std::uint64_t mark);
-  bool AwaitsHazards() const;
+  bool FreeRetired(std::unique_lock<std::mutex>& lock);
+  bool ReleaseDrained(std::unique_lock<std::mutex>& lock);
+  // REQUIRES: mutex_ not held. Runs the release function, and tells who asked to be told.
+  void RunRelease(Callback& callback);
+  // Takes over the references of the callbacks. Lets `lock` go while it runs drain notices.
+  void MarkReleased(std::span<Callback* const> released, std::unique_lock<std::mutex>& lock);
+  bool HasWork() const;
+  struct Awaited {
+    bool hazards = false;
+    bool calls = false;
+  };
+  Awaited WhatHoldsTheRest() const;
   bool NothingLeft() const;
 
   const RegistryOptions options_;
+  const std::int64_t opened_ns_;
   std::thread::id reaper_id_;  // set before any handle exists
   Handle handle_ = 0;
   Ref<Owner> root_;  // holds the registry's handle, its owners' and its stores'
@@ -175,13 +226,17 @@ class Registry final : public Object {
   std::mutex mutex_;
   CloseState close_state_ = CloseState::kOpen;
   std::shared_ptr<void> attachment_;
+  Origins origins_;
   std::uint64_t unfreed_handles_ = 0;      // live, or retired and not yet freed
   std::uint32_t retired_ = 0;              // list of retired slots that no fence has covered yet
   std::uint32_t fenced_ = 0;               // list of retired slots that wait for a clean scan
-  Callback* draining_ = nullptr;           // each with a reference of its own
+  std::uint32_t draining_ = 0;             // list of callbacks, each with a reference of its own
   std::vector<OwnedContext> due_notices_;  // drain notices that the reaper is to run
   std::uint64_t unreleased_callbacks_ = 0;
+  std::uint32_t hurried_ = 0;  // those who wait for the reaper: it does not nap
+  bool asleep_ = false;        // the reaper sleeps until poked
   std::condition_variable progress_;  // a callback was released, or the registry has closed
+  HazardScan scan_;                   // the reaper's
 
   std::thread reaper_;
 };

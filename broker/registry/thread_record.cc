@@ -5,16 +5,43 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <new>
+
+#include "broker/registry/callback.h"
 #include "broker/registry/handle_table.h"
-#include "broker/registry/object.h"
 
 namespace belay::registry {
+namespace {
+
+// A count is read again while its thread moves it. More often would mean a thread stopped in mid-move.
+constexpr int kMostReads = 1000;
+
+}  // namespace
 
 thread_local constinit ThreadRecord* tls_record __attribute__((tls_model("initial-exec"))) =
     nullptr;
 
-ThreadRecord& HandleTable::Thread() {
-  if (tls_record != nullptr) return *tls_record;
+std::uint64_t ThreadRecord::CountOf(Handle handle) const noexcept {
+  std::uint64_t calls = 0;
+  for (int read = 0; read < kMostReads; ++read) {
+    // A sequence lock whose data are atomic: a change seen by an acquire load brings the odd `moves` before
+    // it along, so that the last load here sees it.
+    const std::uint64_t before = moves.load(std::memory_order_acquire);
+    calls = counts.Find(handle);
+    const std::uint32_t reach = high_water.load(std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < reach; ++i) {
+      const CallCell& cell = cells[i];
+      if (cell.counted.load(std::memory_order_acquire) != handle) continue;
+      const std::uint64_t from = cell.counted_from.load(std::memory_order_acquire);
+      calls += cell.sequence.load(std::memory_order_acquire) - from;
+    }
+    if (before % 2 == 0 && moves.load(std::memory_order_relaxed) == before) break;
+  }
+  return calls;
+}
+
+ThreadRecord* HandleTable::Thread() noexcept {
+  if (tls_record != nullptr) return tls_record;
   ThreadRecord* record = records_.load(std::memory_order_acquire);
   for (; record != nullptr; record = record->next.load(std::memory_order_relaxed)) {
     bool free = false;
@@ -22,9 +49,11 @@ ThreadRecord& HandleTable::Thread() {
     if (record->in_use.compare_exchange_strong(free, true, std::memory_order_acquire)) break;
   }
   if (record == nullptr) {
-    record = new ThreadRecord;
+    record = new (std::nothrow) ThreadRecord;
+    if (record == nullptr) return nullptr;
     record->slots = slots_;
     record->portable = fence_mode_ == FenceMode::kPortable;
+    record->number = record_count_.fetch_add(1, std::memory_order_relaxed) + 1;
     ThreadRecord* head = records_.load(std::memory_order_relaxed);
     do {
       record->next.store(head, std::memory_order_relaxed);
@@ -34,7 +63,7 @@ ThreadRecord& HandleTable::Thread() {
   record->thread_id.store(static_cast<pid_t>(::syscall(SYS_gettid)), std::memory_order_relaxed);
   tls_record = record;
   pthread_setspecific(exit_key_, record);
-  return *record;
+  return record;
 }
 
 // A thread that leaves from inside a callback (pthread_exit) is out of all its calls now.
@@ -42,50 +71,69 @@ void HandleTable::OnThreadExit(void* value) {
   if (Forked()) return;
   auto& record = *static_cast<ThreadRecord*>(value);
   HandleTable& table = Get();
-  for (auto& hazard : record.hazards) hazard.store(0, std::memory_order_seq_cst);
-  record.depth = 0;
+  for (CallCell& cell : record.cells) {
+    cell.hazard.store(0, std::memory_order_seq_cst);
+    table.MoveCount(record, cell, 0);
+  }
+  for (auto& hazard : record.transients) hazard.store(0, std::memory_order_seq_cst);
+  record.top = record.cells.data();
   record.transient_depth = 0;
-  for (auto& count : record.counts) table.FlushCount(count);
+  table.FlushCounts(record);
   tls_record = nullptr;
   record.in_use.store(false, std::memory_order_release);
   if (table.waiting_reapers.load(std::memory_order_seq_cst) != 0) table.Poke();
 }
 
-// Whether the handle is still the slot's is asked under the mutex under which Free() collects counts, so
+// The writer's side of the sequence lock: odd before the first change, even after the last. Every change is
+// a release store, so that whoever reads it finds `moves` changed, too.
+void HandleTable::MoveCount(ThreadRecord& record, CallCell& cell, Handle next) noexcept {
+  const Handle counted = cell.counted.load(std::memory_order_relaxed);
+  const std::uint64_t sequence = cell.sequence.load(std::memory_order_relaxed);
+  const std::uint64_t calls = sequence - cell.counted_from.load(std::memory_order_relaxed);
+  const auto move = [&] {
+    const std::uint64_t moves = record.moves.load(std::memory_order_relaxed);
+    record.moves.store(moves + 1, std::memory_order_relaxed);
+    const bool moved = counted == 0 || calls == 0 || record.counts.Add(counted, calls);
+    if (moved) {
+      cell.counted.store(next, std::memory_order_release);
+      cell.counted_from.store(sequence, std::memory_order_release);
+    }
+    record.moves.store(moves + 2, std::memory_order_release);
+    return moved;
+  };
+  if (move()) return;
+  FlushCounts(record);
+  (void)move();
+}
+
+// Whether a handle is still its slot's is asked under the mutex under which Free() collects counts, so
 // no call is counted twice or lost.
-void HandleTable::FlushCount(CallCount& count) {
+void HandleTable::FlushCounts(ThreadRecord& record) noexcept {
   const std::lock_guard lock(mutex_);
-  const Handle handle = count.handle.load(std::memory_order_relaxed);
-  const std::uint32_t number = SlotOf(handle);
-  if (handle != 0 && cold(number).handle == handle) {
-    slots_[number].object->calls.fetch_add(count.calls.load(std::memory_order_relaxed),
-                                           std::memory_order_relaxed);
-  }
-  count.handle.store(0, std::memory_order_relaxed);
-  count.calls.store(0, std::memory_order_relaxed);
+  const std::uint64_t moves = record.moves.load(std::memory_order_relaxed);
+  record.moves.store(moves + 1, std::memory_order_relaxed);
+  record.counts.ForEach([&](Handle handle, std::uint64_t calls) {
+    const Slot& slot = slots_[SlotOf(handle)];
+    if (slot.object == 0 || !IsFormOf(slot.key.load(std::memory_order_relaxed), handle)) return;
+    Object& object = *objects_.Get(slot.object);
+    if (object.kind == Kind::kCallback)
+      static_cast<Callback&>(object).calls.fetch_add(calls, std::memory_order_relaxed);
+  });
+  record.counts.Clear();
+  record.moves.store(moves + 2, std::memory_order_release);
 }
 
-void HandleTable::ClaimCount(ThreadRecord& record, Handle handle) {
-  CallCount& count = record.counts[SlotOf(handle) % kCallCounts];
-  FlushCount(count);
-  const std::lock_guard lock(mutex_);
-  count.handle.store(handle, std::memory_order_relaxed);
-  count.calls.store(1, std::memory_order_relaxed);
-}
-
-std::uint64_t HandleTable::UncollectedCalls(std::uint32_t number) {
+std::uint64_t HandleTable::UncollectedCalls(std::uint32_t number) noexcept {
   const std::lock_guard lock(mutex_);
   return SumCounts(number);
 }
 
-std::uint64_t HandleTable::SumCounts(std::uint32_t number) {
-  const Handle handle = cold(number).handle;
+std::uint64_t HandleTable::SumCounts(std::uint32_t number) const noexcept {
+  const Handle handle = HandleOf(slots_[number].key.load(std::memory_order_relaxed), number);
   std::uint64_t calls = 0;
-  for (ThreadRecord* record = records_.load(std::memory_order_acquire); record != nullptr;
+  for (const ThreadRecord* record = records_.load(std::memory_order_acquire); record != nullptr;
        record = record->next.load(std::memory_order_relaxed)) {
-    const CallCount& count = record->counts[number % kCallCounts];
-    if (count.handle.load(std::memory_order_relaxed) == handle)
-      calls += count.calls.load(std::memory_order_relaxed);
+    calls += record->CountOf(handle);
   }
   return calls;
 }

@@ -1,15 +1,22 @@
 // What a thread shows to the rest of the process about the calls it is in.
 //
 // Each thread that calls has a ThreadRecord. Before it uses what a slot holds it writes the handle into
-// one of its hazards; while the handle stands there, nobody frees the slot, the object behind it, or the
+// a hazard of its own; while the handle stands there, nobody frees the slot, the object behind it, or the
 // callback's context. Records are never freed, only passed on to later threads.
 //
 // Invariants
-//   - hazards[0..depth) are the calls this thread is in, outermost first; hazards[kMaxDepth..] are the
-//     transient pins of the library's own operations, under which no user code runs.
-//   - A scanner reads hazards up to `high_water` and the transient ones; `high_water` is raised, with
-//     sequentially consistent order, before a hazard beyond it is used.
+//   - cells[0..top) are the calls this thread is in, outermost first. `transients` are the pins of the
+//     library's own operations, under which no user code runs.
+//   - A scanner reads the hazards of cells up to `high_water`, and the transients. `high_water` is raised,
+//     with sequentially consistent order, before a cell beyond it is used.
+//   - A cell's sequence grows by one with each call at its depth and never goes back: record, depth and
+//     sequence name a call. So a call that has not ended is found by looking twice, without a clock
+//     on the way of every call.
 //   - Only the owning thread writes the record, but for `in_use`, which hands it over.
+//
+// Exact counts. A cell counts the calls through `counted` as sequence - counted_from. When another handle
+// comes, the difference moves to `counts`. A reader that saw half of such a move would count calls
+// twice or not at all, so `moves` is odd while one is under way, and readers look again.
 #pragma once
 
 #include <sys/types.h>
@@ -18,38 +25,45 @@
 #include <atomic>
 #include <cstdint>
 
+#include "broker/registry/call_counts.h"
 #include "broker/registry/handle.h"
 
 namespace belay::registry {
 
 struct Slot;
 
+// How deep calls may nest on one thread (R9).
 inline constexpr std::uint32_t kMaxDepth = 64;
 inline constexpr std::uint32_t kTransientPins = 4;
 
-// Calls a thread made through one handle and has not yet added to the handle's total. Counting here and
-// not in the slot is what lets several threads call one handle without sharing a written cache line.
-struct CallCount {
-  std::atomic<Handle> handle{0};
-  std::atomic<std::uint64_t> calls{0};
+struct CallCell {
+  std::atomic<Handle> hazard{0};
+  std::atomic<Handle> counted{0};
+  std::atomic<std::uint64_t> sequence{0};
+  std::atomic<std::uint64_t> counted_from{0};
 };
-inline constexpr std::uint32_t kCallCounts = 64;
 
 struct alignas(64) ThreadRecord {
   // The first cache line: what a call reads.
   Slot* slots = nullptr;
-  std::uint32_t depth = 0;  // read and written by the owning thread alone
-  std::uint32_t fast_depth =
-      0;                  // calls at this depth or deeper take the slow path, which raises it
-  bool portable = false;  // use sequentially consistent hazards (see fence.h)
+  CallCell* top = cells.data();       // the next call's
+  CallCell* fast_end = cells.data();  // calls from here on take the slow path, which raises it
+  bool portable = false;              // use sequentially consistent hazards (see fence.h)
   std::uint32_t transient_depth = 0;
   std::atomic<std::uint32_t> high_water{0};
   std::atomic<bool> in_use{true};
   std::atomic<pid_t> thread_id{0};
+  std::uint32_t number = 0;  // of the record, from 1
   std::atomic<ThreadRecord*> next{nullptr};
+  std::atomic<std::uint64_t> moves{0};
 
-  std::array<std::atomic<Handle>, kMaxDepth + kTransientPins> hazards{};
-  std::array<CallCount, kCallCounts> counts{};
+  std::array<std::atomic<Handle>, kTransientPins> transients{};
+  std::array<CallCell, kMaxDepth> cells{};
+  CallCounts counts;
+
+  std::uint32_t depth() const noexcept { return static_cast<std::uint32_t>(top - cells.data()); }
+  // Calls through `handle` that are not in its object's total yet. Any thread.
+  std::uint64_t CountOf(Handle handle) const noexcept;
 };
 
 // The calling thread's record, or null before its first slow call. Initial-exec TLS: one load.

@@ -66,7 +66,7 @@ belay_status belay_owner_open(belay_handle broker, const char* name, belay_handl
     if (owner == nullptr) return InvalidArgument("owner is null");
     auto found = Registry::Find(broker, belay::registry::Kind::kBroker);
     if (!found.ok()) return Fail(found.status());
-    auto opened = (*found)->registry->OpenOwner(name);
+    auto opened = (*found)->registry().OpenOwner(name);
     if (!opened.ok()) return Fail(opened.status());
     *owner = *opened;
     return BELAY_OK;

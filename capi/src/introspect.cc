@@ -67,7 +67,7 @@ belay_status belay_list(belay_handle broker, uint64_t* after, belay_handle_info*
     if (!found.ok()) return Fail(found.status());
     constexpr std::uint64_t kMostAtOnce = 4096;
     const auto page =
-        (*found)->registry->List(after, static_cast<std::size_t>(std::min(capacity, kMostAtOnce)));
+        (*found)->registry().List(after, static_cast<std::size_t>(std::min(capacity, kMostAtOnce)));
     auto* target = reinterpret_cast<char*>(infos);
     for (const HandleInfo& info : page) {
       Store(Convert(info), target, stride);

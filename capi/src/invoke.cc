@@ -89,20 +89,20 @@ Status RunGuarded(belay_call* call, Run run) {
 }
 
 // Ends of a call that did not simply succeed. Out of line, so that the short way keeps a small frame.
-belay_status Conclude(registry::Object& callback, const Status& status) {
+belay_status Conclude(registry::Callback& callback, const Status& status) {
   const KeepErrno keep_errno;
   if (status.ok()) return BELAY_OK;
   if (status.code() == Code::kCallbackFailed)
-    callback.failures.fetch_add(1, std::memory_order_relaxed);
+    Registry::CountFailure(callback);
   return Fail(status);
 }
 
-[[gnu::noinline]] belay_status ConcludeReturned(registry::Object& callback, belay_call* call,
+[[gnu::noinline]] belay_status ConcludeReturned(registry::Callback& callback, belay_call* call,
                                                 belay_status returned) {
   return Conclude(callback, Judge(call, returned));
 }
 
-[[gnu::noinline]] belay_status ConcludeThrown(registry::Object& callback, belay_call* call,
+[[gnu::noinline]] belay_status ConcludeThrown(registry::Callback& callback, belay_call* call,
                                               const char* what) {
   return Conclude(callback, Thrown(call, what));
 }
@@ -213,13 +213,13 @@ belay_status belay_invoke(belay_handle callback, belay_call* call) {
     const belay_status returned = pin.Run(call);
     if (IsAnswered(call, returned)) [[likely]]
       return BELAY_OK;
-    return ConcludeReturned(pin.object(), call, returned);
+    return ConcludeReturned(pin.callback(), call, returned);
   } catch (abi::__forced_unwind&) {
     throw;
   } catch (const std::exception& error) {
-    return ConcludeThrown(pin.object(), call, error.what());
+    return ConcludeThrown(pin.callback(), call, error.what());
   } catch (...) {
-    return ConcludeThrown(pin.object(), call,
+    return ConcludeThrown(pin.callback(), call,
                           "the callback threw something that is no std::exception");
   }
 }

@@ -19,7 +19,7 @@ namespace {
 Result<std::shared_ptr<Broker>> FindStore(belay_handle handle) {
   auto found = Registry::Find(handle, Kind::kStore);
   if (!found.ok()) return found.status();
-  auto broker = std::static_pointer_cast<Broker>((*found)->registry->attachment());
+  auto broker = std::static_pointer_cast<Broker>((*found)->registry().attachment());
   if (broker == nullptr) return belay::base::Status(Code::kClosed, "the broker is closed");
   return broker;
 }

@@ -24,7 +24,6 @@
 namespace belay::model {
 namespace {
 
-using registry::CallPath;
 using registry::CallPin;
 using registry::HandleTable;
 using registry::Kind;
@@ -52,7 +51,7 @@ struct Arena {
 // Something that handles may refer to. A broker's kind, because that needs no registry above it.
 class Thing final : public registry::Object {
  public:
-  Thing() : Object(Kind::kBroker, nullptr) {}
+  Thing() : Object(Kind::kBroker) { id = HandleTable::Get().objects().Adopt(this); }
 };
 
 template <typename Fn>
@@ -127,12 +126,13 @@ struct Figures {
   std::uint64_t seen = 0;   // scans that found the call
   std::uint64_t other = 0;  // pin: calls that found the handle live; wake: ends that woke
   Lead lead;
+  registry::HazardScan scan;
 };
 
 // One round, the reaper's side. Rounds are even numbers.
 void Race(Arena& arena, std::uint64_t round, bool is_wake, Thing& thing, Figures& figures) {
   HandleTable& table = HandleTable::Get();
-  const Handle handle = *table.Allocate(Kind::kBroker, &thing, nullptr, nullptr, CallPath::kFast);
+  const Handle handle = *table.Allocate(thing, nullptr, nullptr, registry::Form::kFast, 0);
   arena.handle.value.store(handle, std::memory_order_relaxed);
   arena.is_wake.value.store(is_wake ? 1 : 0, std::memory_order_relaxed);
   // Near the border, and further from it now and then.
@@ -149,11 +149,10 @@ void Race(Arena& arena, std::uint64_t round, bool is_wake, Thing& thing, Figures
   arena.go.value.store(round, std::memory_order_release);
   if (lead > 0) Linger(static_cast<std::uint64_t>(lead));
 
-  table.Retire(SlotOf(handle));
+  table.SetForm(SlotOf(handle), registry::Form::kRetired);
   registry::HeavyFence(table.fence_mode());
-  const std::uint64_t mark = table.MarkHazards();
-  const bool seen = table.cold(SlotOf(handle)).scan_mark.load(std::memory_order_relaxed) >= mark;
-
+  table.Scan(figures.scan);
+  const bool seen = figures.scan.HasSlot(SlotOf(handle));
   arena.reaper.value.store(round, std::memory_order_release);
   SpinUntil([&] { return arena.caller.value.load(std::memory_order_acquire) == round + 1; });
   ++figures.rounds;
@@ -176,7 +175,8 @@ void Race(Arena& arena, std::uint64_t round, bool is_wake, Thing& thing, Figures
                           ": a call began that the scan after the fence did not find");
     }
   }
-  table.Free(SlotOf(handle), thing.calls);
+  const std::uint32_t slot = SlotOf(handle);
+  table.Free({&slot, 1});
   thing.DropReference();
 }
 

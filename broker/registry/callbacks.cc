@@ -1,0 +1,192 @@
+// Callbacks come, and are made uncallable for a while or for good: register, pin, unregister, suspend.
+#include <new>
+
+#include "broker/registry/pin.h"
+#include "broker/registry/refusal.h"
+#include "broker/registry/registry.h"
+#include "broker/registry/signature.h"
+
+namespace belay::registry {
+
+using base::Code;
+using base::Result;
+using base::Status;
+
+namespace {
+
+Status OutOfMemory() { return Status(Code::kResourceExhausted, "out of memory for a callback"); }
+
+// Null if there is no memory.
+Ref<Callback> MakeCallback(Origins& origins, Origin&& wanted, std::size_t hash,
+                           CallbackSpec& spec) {
+  ObjectArena& arena = HandleTable::Get().objects();
+  const ObjectArena::Cell cell = arena.Allocate();
+  if (cell.memory == nullptr) return {};
+  OriginRef origin;
+  try {
+    origin = origins.Get(std::move(wanted), hash);
+  } catch (const std::bad_alloc&) {
+    arena.Free(cell.number);
+    return {};
+  }
+  auto callback = Ref<Callback>::Adopt(new (cell.memory) Callback(cell.number, std::move(origin)));
+  try {
+    if (callback->origin->target.start != nullptr || spec.executor != nullptr) {
+      CallbackExtra& extra = callback->NeedExtra();
+      extra.executor = spec.executor;
+      extra.executor_keeper = spec.executor_keeper;
+    }
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+  callback->context = spec.context.get();
+  return callback;
+}
+
+}  // namespace
+
+Form Registry::FormFor(const Callback& callback, std::uint32_t rights) {
+  if (callback.state != State::kLive || (rights & kRightInvoke) == 0) return Form::kSlow;
+  const Target& target = callback.origin->target;
+  if (target.typed != nullptr) return Form::kSlow;
+  const CallbackExtra* extra = callback.extra.load(std::memory_order_acquire);
+  const bool elsewhere = target.start != nullptr || (extra != nullptr && extra->executor != nullptr);
+  return elsewhere ? Form::kGated : Form::kFast;
+}
+
+void Registry::SetForms(Callback& callback) {
+  HandleTable& table = HandleTable::Get();
+  for (std::uint32_t number = callback.first_slot; number != 0;
+       number = table.cold(number).object_next) {
+    if (table.form(number) != Form::kRetired)
+      table.SetForm(number, FormFor(callback, table.cold(number).rights));
+  }
+}
+
+Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
+  if (!spec.target.signature.empty()) {
+    auto signature = NormalizeSignature(spec.target.signature);
+    if (!signature.ok()) return signature.status();
+    spec.target.signature = std::move(*signature);
+  }
+  const TransientPin pin(owner_handle);
+  Object* const object = pin.object();
+  if (object == nullptr) return NoObject(owner_handle);
+  if (object->kind != Kind::kOwner && object->kind != Kind::kBroker)
+    return WrongKind(owner_handle, "owner or broker");
+  Registry& registry = object->registry();
+  Origin origin;
+  origin.target = std::move(spec.target);
+  origin.release = spec.context.release();
+  origin.label = std::move(spec.label);
+  origin.site = std::move(spec.site);
+  const std::size_t hash = Origins::Hash(origin);
+  // On failure `spec` still has the context, and releases it when this has returned: under no lock.
+  const std::lock_guard lock(registry.mutex_);
+  if (registry.close_state_ != CloseState::kOpen)
+    return Status(Code::kClosed, "the broker is closed");
+  auto holder = registry.OpenHolder(*object);
+  if (!holder.ok()) return holder.status();
+  Owner& owner = **holder;
+  if (const std::uint32_t most = owner.options.budget.max_callbacks;
+      most != 0 && owner.callbacks >= most)
+    return OverBudget(owner, "callbacks", most);
+  const Ref<Callback> callback = MakeCallback(registry.origins_, std::move(origin), hash, spec);
+  if (!callback) return OutOfMemory();
+  callback->SetOwner(owner);
+  auto handle =
+      registry.AddHandle(*callback, owner, kRightsAll, callback->origin->target.function,
+                         callback->context, FormFor(*callback, kRightsAll));
+  if (!handle.ok()) return handle;
+  (void)spec.context.Detach();
+  callback->owner_next = owner.first_callback;
+  if (owner.first_callback != 0) CallbackAt(owner.first_callback).owner_prev = callback->id;
+  owner.first_callback = callback->id;
+  ++owner.callbacks;
+  ++registry.unreleased_callbacks_;
+  return handle;
+}
+
+void Registry::BeginDrain(Callback& callback, Code refusal) {
+  if (!callback.is_live()) return;
+  callback.state = State::kDraining;
+  callback.set_refusal(refusal);
+  SetForms(callback);
+  if (callback.owner_prev != 0) {
+    CallbackAt(callback.owner_prev).owner_next = callback.owner_next;
+  } else {
+    callback.owner().first_callback = callback.owner_next;
+  }
+  if (callback.owner_next != 0) CallbackAt(callback.owner_next).owner_prev = callback.owner_prev;
+  callback.owner_prev = 0;
+  callback.owner_next = draining_;
+  draining_ = callback.id;
+  callback.AddReference();  // the list's reference, until its release function has run
+}
+
+Status Registry::CheckUsable(Callback& callback, std::uint32_t number, std::uint32_t rights) const {
+  const Status refused =
+      (rights & kRightInvoke) != 0 ? RefusesCalls(callback) : DeadCallback(callback);
+  if (!refused.ok()) return refused;
+  const std::uint32_t missing = rights & ~std::uint32_t{HandleTable::Get().cold(number).rights};
+  return missing == 0 ? Status() : MissingRight(callback, missing);
+}
+
+Status Registry::Unregister(Handle handle, Code refusal) {
+  bool wake = false;
+  {
+    const TransientPin pin(handle);
+    if (pin.object() == nullptr) return NoObject(handle);
+    if (pin.object()->kind != Kind::kCallback) return WrongKind(handle, "callback");
+    auto& callback = static_cast<Callback&>(*pin.object());
+    Registry& registry = callback.registry();
+    const std::lock_guard lock(registry.mutex_);
+    if (!callback.is_live()) return {};
+    const auto right = refusal == Code::kUnregistered ? std::uint32_t{kRightUnregister} : 0U;
+    if (auto usable = registry.CheckUsable(callback, SlotOf(handle), right); !usable.ok())
+      return usable;
+    registry.BeginDrain(callback, refusal);
+    wake = registry.TakeWakeUp();
+  }
+  if (wake) HandleTable::Get().Poke();
+  return {};
+}
+
+Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_view signature) {
+  auto wanted = NormalizeSignature(signature);
+  if (!wanted.ok()) return wanted.status();
+  Ref<Pin> object;  // destroyed after the lock
+  const TransientPin pin(handle);
+  if (pin.object() == nullptr) return NoObject(handle);
+  if (pin.object()->kind != Kind::kCallback) return WrongKind(handle, "callback");
+  auto& callback = static_cast<Callback&>(*pin.object());
+  const Target& target = callback.origin->target;
+  if (target.typed == nullptr) {
+    return Status(Code::kFailedPrecondition,
+                  "callback \"" + callback.origin->label + "\" has no signature: invoke it",
+                  "NOT_TYPED");
+  }
+  if (target.signature != *wanted) {
+    return Status(Code::kInvalidArgument,
+                  "callback \"" + callback.origin->label + "\" was registered as " +
+                      target.signature + ", not " + *wanted,
+                  "SIGNATURE_MISMATCH");
+  }
+  Registry& registry = callback.registry();
+  object = Ref<Pin>::Adopt(new Pin(Ref<Callback>(&callback)));
+  const std::lock_guard lock(registry.mutex_);
+  HandleTable& table = HandleTable::Get();
+  if (table.form(SlotOf(handle)) == Form::kRetired) return NoObject(handle);
+  if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightInvoke); !usable.ok())
+    return usable;
+  CallbackExtra& extra = callback.NeedExtra();
+  object->SetOwner(callback.owner());
+  auto pinned = registry.AddHandle(*object, HolderOf(SlotOf(handle)), 0, nullptr, nullptr,
+                                   Form::kSlow);
+  if (!pinned.ok()) return pinned.status();
+  ++extra.pins;
+  callback.calls.fetch_add(1, std::memory_order_relaxed);
+  return PinnedFunction{*pinned, target.typed, callback.context};
+}
+
+}  // namespace belay::registry

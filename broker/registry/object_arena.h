@@ -1,0 +1,61 @@
+// Objects by number: a slot names what it leads to in four bytes.
+//
+// Callbacks, of which there are many, live in the arena itself, in cells of their exact size. The other
+// kinds are made with `new` and only have a cell that points to them.
+//
+// Invariants
+//   - A number is an object's from Allocate() or Adopt() until Free(), and 0 is none.
+//   - Chunks of cells stay once made, so that Get() needs no lock.
+//
+// Thread safety: any thread. Get() of a number is ordered after the object's making by whatever passed the
+// number on. `mutex_` is a leaf.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+namespace belay::registry {
+
+class Object;
+
+class ObjectArena {
+ public:
+  static constexpr std::size_t kCellBytes = 72;
+
+  // Memory of kCellBytes for a callback, and its number; {nullptr, 0} if there is no memory.
+  struct Cell {
+    void* memory;
+    std::uint32_t number;
+  };
+  Cell Allocate() noexcept;
+  // The callback in the cell has been destroyed, or an adopted object.
+  void Free(std::uint32_t number) noexcept;
+  // A number for an object that lives elsewhere; 0 if there is no memory.
+  std::uint32_t Adopt(Object* object) noexcept;
+
+  Object* Get(std::uint32_t number) noexcept;
+
+ private:
+  static constexpr unsigned kChunkBits = 10;
+  static constexpr std::uint32_t kChunkCells = 1U << kChunkBits;
+  static constexpr std::uint32_t kMaxChunks = 1U << 13U;  // room for 8 million objects
+
+  struct alignas(8) Memory {
+    unsigned char bytes[kCellBytes];
+  };
+  Memory* cell(std::uint32_t number) noexcept {
+    const std::uint32_t index = number >> 1U;
+    return &chunks_[index >> kChunkBits][index & (kChunkCells - 1)];
+  }
+  // REQUIRES: mutex_ held. 0 if there is no memory.
+  std::uint32_t TakeCell() noexcept;
+
+  std::mutex mutex_;
+  std::array<std::unique_ptr<Memory[]>, kMaxChunks> chunks_;
+  std::uint32_t used_ = 1;        // cells ever used are below; 0 never is
+  std::uint32_t first_free_ = 0;  // a list through the cells
+};
+
+}  // namespace belay::registry

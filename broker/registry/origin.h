@@ -1,0 +1,109 @@
+// Origins: what all callbacks that are registered at one place have in common, kept once.
+//
+// A program that registers a million callbacks does so at a few places in its code: the function, the release
+// function, the label and the site are the same each time. A callback refers to one Origin for all of it.
+//
+// Invariants
+//   - An Origin never changes and stays where it is while a callback or anything else refers to it.
+//   - Those that nothing refers to are kept for the next registration, and thrown away in bulk when they
+//     have become more than those in use: labels that differ each time do not pile up.
+//
+// Thread safety: Origins is guarded by its registry's mutex; Origin::references may be counted down at any
+// time, but is counted up from 0 only under that mutex.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_set>
+
+#include "broker/base/status.h"
+#include "broker/registry/call.h"
+#include "broker/registry/slot.h"
+
+namespace belay::registry {
+
+using ReleaseFunction = void (*)(void* context);
+using TypedFunction = void (*)();
+
+// The three ways in which a callback is called; exactly one of `function`, `typed` and `start` is set.
+struct Target {
+  // In-process by the C ABI's struct; `adapter` makes such a call from bytes.
+  NativeFunction function = nullptr;
+  base::Status (*adapter)(NativeFunction function, void* context, const Request& request,
+                          std::string* reply) = nullptr;
+  // In-process by its own C signature, through a pin.
+  TypedFunction typed = nullptr;
+  std::string signature;
+  // Elsewhere: begins a call and returns at once. Called on the invoking thread, under no lock.
+  void (*start)(void* context, std::unique_ptr<AsyncCall> call) = nullptr;
+};
+
+struct Origin {
+  Target target;
+  ReleaseFunction release = nullptr;
+  std::string label;
+  std::string site;
+
+  // release when counted down: whoever sees 0 (acquire) and throws the origin away comes after its last use.
+  mutable std::atomic<std::uint32_t> references{0};
+
+  bool operator==(const Origin& other) const noexcept;
+};
+
+class OriginRef {
+ public:
+  OriginRef() = default;
+  explicit OriginRef(const Origin* origin) noexcept : origin_(origin) {
+    if (origin_ != nullptr) origin_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  OriginRef(OriginRef&& other) noexcept : origin_(std::exchange(other.origin_, nullptr)) {}
+  OriginRef& operator=(OriginRef&& other) noexcept {
+    std::swap(origin_, other.origin_);
+    return *this;
+  }
+  ~OriginRef() {
+    if (origin_ != nullptr) origin_->references.fetch_sub(1, std::memory_order_release);
+  }
+  const Origin* operator->() const noexcept { return origin_; }
+  const Origin& operator*() const noexcept { return *origin_; }
+  const Origin* get() const noexcept { return origin_; }
+
+ private:
+  const Origin* origin_ = nullptr;
+};
+
+class Origins {
+ public:
+  // The origin equal to `wanted`, which is moved from if there was none. Throws std::bad_alloc.
+  OriginRef Get(Origin&& wanted, std::size_t hash);
+  static std::size_t Hash(const Origin& origin) noexcept;
+
+ private:
+  struct Entry {
+    std::size_t hash;
+    std::unique_ptr<Origin> origin;
+  };
+  struct View {
+    std::size_t hash;
+    const Origin& origin;
+  };
+  struct HashOf {
+    using is_transparent = void;
+    std::size_t operator()(const Entry& entry) const noexcept { return entry.hash; }
+    std::size_t operator()(const View& view) const noexcept { return view.hash; }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const Entry& a, const Entry& b) const noexcept { return *a.origin == *b.origin; }
+    bool operator()(const View& a, const Entry& b) const noexcept { return a.origin == *b.origin; }
+    bool operator()(const Entry& a, const View& b) const noexcept { return *a.origin == b.origin; }
+  };
+  void ThrowAwayUnused();
+
+  std::unordered_set<Entry, HashOf, Equal> origins_;
+  std::size_t sweep_at_ = 1024;
+};
+
+}  // namespace belay::registry

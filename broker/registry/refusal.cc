@@ -1,0 +1,77 @@
+#include "broker/registry/refusal.h"
+
+#include "broker/registry/handle_table.h"
+
+namespace belay::registry {
+
+using base::Code;
+using base::Status;
+
+namespace {
+
+std::string Named(const Callback& callback) {
+  return "callback \"" + std::string(callback.label()) + "\"";
+}
+
+std::string_view Reason(Code code) {
+  switch (code) {
+    case Code::kUnregistered: return "the callback was unregistered by its owner";
+    case Code::kRevoked: return "the callback was revoked by an administrator";
+    case Code::kOwnerClosed: return "the owner that registered the callback is closed";
+    case Code::kHostLost: return "the process that ran the callback is gone";
+    default: return "the callback has no references left";
+  }
+}
+
+std::string_view RightName(std::uint32_t missing) {
+  if ((missing & kRightInvoke) != 0) return "invoke";
+  if ((missing & kRightRetain) != 0) return "retain";
+  if ((missing & kRightUnregister) != 0) return "unregister";
+  if ((missing & kRightBind) != 0) return "bind";
+  return "export";
+}
+
+}  // namespace
+
+Status NoObject(Handle handle) {
+  if (HandleTable::Forked()) return HandleTable::ForkedStatus();
+  return HandleTable::Get().Explain(handle);
+}
+
+Status WrongKind(Handle handle, std::string_view wanted) {
+  return Status(Code::kWrongKind, "a " + std::string(KindName(KindOf(handle))) +
+                                      " handle was given where one of a " + std::string(wanted) +
+                                      " is needed");
+}
+
+Status OverBudget(const Owner& owner, std::string_view what, std::uint64_t most) {
+  return Status(Code::kResourceExhausted,
+                "owner \"" + owner.name + "\" may have " + std::to_string(most) + " " +
+                    std::string(what) + " and has them",
+                "OWNER_BUDGET");
+}
+
+Status DeadCallback(const Callback& callback) {
+  if (callback.is_live()) return {};
+  return Status(callback.refusal(),
+                Named(callback) + ": " + std::string(Reason(callback.refusal())));
+}
+
+Status RefusesCalls(const Callback& callback) {
+  if (callback.state == State::kSuspended) {
+    return Status(Code::kSuspended, Named(callback) + " is suspended: call again when it is resumed");
+  }
+  if (callback.state == State::kQuarantined) {
+    return Status(Code::kQuarantined,
+                  Named(callback) + " is quarantined after failures of what runs it");
+  }
+  return DeadCallback(callback);
+}
+
+Status MissingRight(const Callback& callback, std::uint32_t missing) {
+  return Status(Code::kPermissionDenied, "this handle to " + Named(callback) +
+                                             " does not carry the right to " +
+                                             std::string(RightName(missing)));
+}
+
+}  // namespace belay::registry

@@ -1,0 +1,29 @@
+// The words in which the registry says no: what was wrong with a handle, and what to do.
+//
+// Thread safety: any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "broker/base/status.h"
+#include "broker/registry/callback.h"
+#include "broker/registry/handle.h"
+#include "broker/registry/owner.h"
+
+namespace belay::registry {
+
+// A handle that leads to no live object: STALE, MALFORMED, or CLOSED in a fork.
+base::Status NoObject(Handle handle);
+base::Status WrongKind(Handle handle, std::string_view wanted);
+// RESOURCE_EXHAUSTED: the owner has all the `what` that its budget allows.
+base::Status OverBudget(const Owner& owner, std::string_view what, std::uint64_t most);
+// REQUIRES for both: the registry's mutex is held.
+// Why the callback refuses whatever is asked of it; OK if it is live.
+base::Status DeadCallback(const Callback& callback);
+// Why it refuses calls; OK if it does not.
+base::Status RefusesCalls(const Callback& callback);
+// PERMISSION_DENIED, naming the first missing right.
+base::Status MissingRight(const Callback& callback, std::uint32_t missing);
+
+}  // namespace belay::registry
