@@ -161,7 +161,7 @@ void WaitBesideAppends(std::uint64_t waiters) {
     threads.emplace_back([&] {
       for (std::uint64_t n = 1; n <= kEvents && !is_missed.load(); ++n) {
         arrivals.fetch_add(1);
-        for (std::uint64_t i = 0; i < n % 64; ++i) (void)arrivals.load();
+        for (std::uint64_t pause = n % 64; pause > 0; --pause) (void)arrivals.load();
         if (!ring.Wait(n, kPatienceNs)) is_missed.store(true);
       }
     });
