@@ -1,7 +1,6 @@
-// What the registry's tests share: events, contexts that watch over themselves, and calls in one line.
+// What the registry's tests share: contexts that watch over themselves, and calls in one line.
 //
-// Nothing here sleeps to synchronize: threads meet at Events. An Event that nobody sets fails its test
-// after kPatience instead of hanging it.
+// Nothing here sleeps to synchronize: threads meet at Events.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,6 +19,7 @@
 
 #include "broker/registry/pin.h"
 #include "broker/registry/registry.h"
+#include "broker/registry/test_event.h"
 
 namespace belay::base {
 // For gtest's messages.
@@ -27,33 +27,6 @@ inline void PrintTo(Code code, std::ostream* out) { *out << CodeName(code); }
 }  // namespace belay::base
 
 namespace belay::registry {
-
-// Long, because a loaded machine is no bug.
-inline constexpr std::chrono::seconds kPatience{60};
-inline constexpr std::int64_t kPatienceNs = std::chrono::nanoseconds(kPatience).count();
-
-class Event {
- public:
-  void Set() {
-    const std::lock_guard lock(mutex_);
-    is_set_ = true;
-    changed_.notify_all();
-  }
-  // False if nobody came.
-  [[nodiscard]] bool Wait() {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] { return is_set_; });
-  }
-  bool is_set() {
-    const std::lock_guard lock(mutex_);
-    return is_set_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool is_set_ = false;
-};
 
 // The context of one callback. Checks R3 and R5 by itself: released once, and never during a call.
 struct Probe {

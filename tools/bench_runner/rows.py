@@ -47,18 +47,24 @@ def number(value):
     return f"{value:.4g}"
 
 
+def verdict(row):
+    if row["budget"] is None:
+        return ""
+    return "ok" if row["within"] else "OVER"
+
+
 def table(rows, color=False):
-    """Aligned columns; `within` says ok or OVER, in green or red if `color`."""
+    """Aligned columns; `within` says ok or OVER, in green or red if `color`, and nothing without a budget."""
     cells = [list(KEYS)]
     for row in rows:
         cells.append([row["name"], number(row["value"]), row["unit"], number(row["baseline"]), number(row["ratio"]),
-                      number(row["budget"]), "ok" if row["within"] else "OVER"])
+                      number(row["budget"]), verdict(row)])
     widths = [max(len(line[i]) for line in cells) for i in range(len(KEYS))]
     text_columns = (0, 2, 6)
     lines = []
     for index, line in enumerate(cells):
         padded = [c.ljust(w) if i in text_columns else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))]
-        if color and index:
+        if color and index and line[-1]:
             padded[-1] = (GREEN if rows[index - 1]["within"] else RED) + padded[-1] + PLAIN
         lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)

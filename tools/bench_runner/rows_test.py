@@ -31,6 +31,11 @@ class Table(unittest.TestCase):
         self.assertTrue(first.endswith("ok"))
         self.assertTrue(second.endswith("OVER"))
 
+    def test_without_a_budget_there_is_no_verdict(self):
+        plain = {**ROW, "budget": None}
+        for color in (False, True):
+            self.assertTrue(rows.table([plain], color=color).endswith("1.4"))
+
     def test_color_marks_only_the_verdict(self):
         plain, colored = rows.table([ROW]), rows.table([ROW], color=True)
         self.assertEqual(colored.replace(rows.GREEN, "").replace(rows.PLAIN, "").replace(" \n", "\n").split(), plain.split())

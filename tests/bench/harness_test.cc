@@ -1,0 +1,167 @@
+// What the figures of every suite rest on: who takes turns with whom, which sample is a percentile, what a
+// row says, and what the kernel says of a process.
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <latch>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/bench/process.h"
+#include "tests/bench/process_memory.h"
+#include "tests/bench/report.h"
+#include "tests/bench/threads.h"
+#include "tests/bench/timing.h"
+
+namespace belay::bench {
+namespace {
+
+TEST(Timing, SidesTakeTurnsAndEachKeepsItsBestRound) {
+  std::string turns;
+  std::vector<double> first{5, 3, 4};
+  std::vector<double> second{7, 8, 6};
+  std::size_t round = 0;
+  const auto best = Alternate(3, {[&] {
+                                    turns += 'a';
+                                    return first[round];
+                                  },
+                                  [&] {
+                                    turns += 'b';
+                                    return second[round++];
+                                  }});
+  EXPECT_EQ(turns, "ababab");
+  EXPECT_EQ(best, (std::vector<double>{3, 6}));
+}
+
+TEST(Timing, ARoundMakesEveryCallAndBeginsAnew) {
+  int made = 0;
+  std::vector<int> seen;
+  const Round round = RoundOf(3, [&made, &seen, next = 0]() mutable {
+    ++made;
+    seen.push_back(next++);
+  });
+  EXPECT_GT(round(), 0);
+  round();
+  EXPECT_EQ(made, 6);
+  EXPECT_EQ(seen, (std::vector<int>{0, 1, 2, 0, 1, 2}));
+}
+
+TEST(Timing, PercentileIsTheSmallestSampleThatEnoughDoNotExceed) {
+  std::vector<double> hundred;
+  for (int i = 100; i >= 1; --i) hundred.push_back(i);
+  EXPECT_EQ(Percentile(hundred, 99), 99);
+  EXPECT_EQ(Percentile(hundred, 50), 50);
+  EXPECT_EQ(Percentile(hundred, 100), 100);
+  EXPECT_EQ(Percentile({1, 2, 3}, 50), 2);
+  EXPECT_EQ(Percentile({4}, 1), 4);
+}
+
+TEST(Threads, EachRunsOnAProcessorOfItsOwn) {
+  std::mutex mutex;
+  std::multiset<int> processors;
+  const int threads = Processors();
+  std::latch all(threads);
+  NsPerCallTogether(threads, 1, [&] {
+    all.arrive_and_wait();
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    sched_getaffinity(0, sizeof set, &set);
+    EXPECT_EQ(CPU_COUNT(&set), 1);
+    const std::lock_guard lock(mutex);
+    for (std::size_t i = 0; i < CPU_SETSIZE; ++i) {
+      if (CPU_ISSET(i, &set)) processors.insert(static_cast<int>(i));
+    }
+    return [] {};
+  });
+  EXPECT_EQ(processors.size(), static_cast<std::size_t>(threads));
+  EXPECT_EQ(std::set<int>(processors.begin(), processors.end()).size(), processors.size());
+}
+
+TEST(Threads, TogetherEveryThreadMakesItsCallsAndOneBefore) {
+  std::atomic<int> made{0};
+  EXPECT_GT(NsPerCallTogether(1, 10, [&] { return [&] { made.fetch_add(1); }; }), 0);
+  EXPECT_EQ(made.load(), 11);
+}
+
+TEST(Threads, BusyOnesCallUntilTheyAreDestroyed) {
+  std::atomic<std::uint64_t> calls{0};
+  {
+    const BusyThreads busy(1, [&](int) {
+      return [&] {
+        calls.fetch_add(1);
+        calls.notify_all();
+      };
+    });
+    for (std::uint64_t seen = calls.load(); seen < 1000; seen = calls.load()) calls.wait(seen);
+  }
+  const std::uint64_t after = calls.load();
+  EXPECT_GE(after, 1000U);
+  EXPECT_EQ(calls.load(), after);
+}
+
+TEST(Rows, ABudgetDecidesOnTheRatioOrWithoutOneOnTheValue) {
+  EXPECT_TRUE(Against("a", 3, "ns/call", 2, Keep::kAtMost, 1.5).within);
+  EXPECT_FALSE(Against("a", 3.1, "ns/call", 2, Keep::kAtMost, 1.5).within);
+  EXPECT_TRUE(Against("a", 4, "calls/s", 2, Keep::kAtLeast, 2).within);
+  EXPECT_FALSE(Against("a", 3.9, "calls/s", 2, Keep::kAtLeast, 2).within);
+  EXPECT_TRUE(Within("a", 128, "bytes", 128).within);
+  EXPECT_FALSE(Within("a", 129, "bytes", 128).within);
+}
+
+TEST(Rows, AreOneLineOfJson) {
+  EXPECT_EQ(ToJson(Against("a", 3, "ns/call", 2, Keep::kAtMost, 1.25)),
+            R"({"name": "a", "value": 3, "unit": "ns/call", "baseline": 2, "ratio": 1.5, )"
+            R"("budget": 1.25, "within": false})");
+  EXPECT_EQ(ToJson(Plain("b", 0.5, "ms")),
+            R"({"name": "b", "value": 0.5, "unit": "ms", "baseline": null, "ratio": null, )"
+            R"("budget": null, "within": true})");
+}
+
+TEST(Rows, OfSeveralProcessesComeOneAfterTheOther) {
+  const std::string path = testing::TempDir() + "/rows.jsonl";
+  std::remove(path.c_str());  // of an earlier run by hand
+  ASSERT_EQ(setenv("BELAY_BENCH_OUT", path.c_str(), 1), 0);
+  for (const char* name : {"first", "second"}) Report().Add(Plain(name, 1, "ns"));
+  ASSERT_EQ(unsetenv("BELAY_BENCH_OUT"), 0);
+  std::ifstream in(path);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_EQ(text, ToJson(Plain("first", 1, "ns")) + "\n" + ToJson(Plain("second", 1, "ns")) + "\n");
+}
+
+TEST(ProcessMemory, AFieldIsFoundByItsWholeName) {
+  const char* text =
+      "00400000-00452000 ---p 00000000 [rollup]\nRss_x: 7 kB\nPssRss:  9 kB\nRss:      1632 kB\n";
+  EXPECT_EQ(KernelField(text, "Rss"), 1632U * 1024);
+  EXPECT_EQ(KernelField(text, "Rss_x"), 7U * 1024);
+  EXPECT_EQ(KernelField(text, "Swap"), std::nullopt);
+  EXPECT_EQ(KernelField("Rss: many kB\n", "Rss"), std::nullopt);
+  EXPECT_EQ(KernelField("Rss: 12\n", "Rss"), std::nullopt);
+  EXPECT_EQ(KernelField("Rss:", "Rss"), std::nullopt);
+}
+
+TEST(ProcessMemory, GrowsByWhatIsWrittenTo) {
+  constexpr std::uint64_t kBytes = 64 << 20;
+  const std::uint64_t before = ProcessBytes();
+  const std::vector<char> written(kBytes, 'x');
+  const char* seen = Opaque(written.data());  // or the compiler leaves out what nobody reads
+  EXPECT_GE(ProcessBytes(), before + kBytes);
+  EXPECT_GE(PeakProcessBytes(), kBytes);
+  EXPECT_EQ(seen[kBytes - 1], 'x');
+}
+
+TEST(Process, TellsHowAProgramEnded) {
+  EXPECT_EQ(RunProgram({"/bin/sh", "-c", "exit 3"}), 3);
+  EXPECT_EQ(RunProgram({"/bin/sh", "-c", "kill -9 $$"}), 128 + 9);
+  EXPECT_EXIT(RunProgram({"/no/such/program"}), testing::ExitedWithCode(2), "/no/such/program");
+}
+
+}  // namespace
+}  // namespace belay::bench

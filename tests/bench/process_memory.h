@@ -1,0 +1,21 @@
+// How much memory this process has, as the kernel counts it.
+//
+// Thread safety: all functions may be called from any thread; other threads' allocations count too.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace belay::bench {
+
+// Pages in memory plus pages that were swapped out of it, of whatever kind.
+std::uint64_t ProcessBytes();
+
+// The most pages that were ever in memory at one time.
+std::uint64_t PeakProcessBytes();
+
+// The bytes that a line "NAME:   123 kB" of `text` tells; none without such a line.
+std::optional<std::uint64_t> KernelField(std::string_view text, std::string_view name);
+
+}  // namespace belay::bench
