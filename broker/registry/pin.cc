@@ -41,6 +41,10 @@ Slot* CallPin::EnterSlow(Handle handle) {
   return &slot;
 }
 
+Callback& CallPin::CallbackOf(const Slot& slot) noexcept {
+  return static_cast<Callback&>(*HandleTable::Get().objects().Get(slot.object));
+}
+
 void CallPin::Withdraw(ThreadRecord& record, CallCell& cell) {
   cell.hazard.store(0, std::memory_order_seq_cst);
   record.top = &cell;

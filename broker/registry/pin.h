@@ -23,21 +23,26 @@ namespace belay::registry {
 // Signals. A handler that runs between any two instructions here may make calls of its own: `top` moves up
 // before the hazard is set and down after it is cleared, so the handler never uses this call's cell.
 //
-// Its members stay in registers: nothing here takes their address.
+// Its members stay in registers: nothing here takes their address, and what is always inlined must be so on
+// the ways of exceptions, too.
 class CallPin {
  public:
   // Pins `handle` if it may be called without further checks: see operator bool. If not,
   // Registry::Refusal tells why.
-  explicit CallPin(Handle handle) {
+  explicit CallPin(Handle handle) : CallPin(handle, FastOnly{}) {
+    if (slot_ != nullptr) return;
+    slot_ = EnterSlow(handle);
+    if (slot_ == nullptr) return;
+    record_ = tls_record;
+    cell_ = record_->top - 1;
+  }
+  // The same, but fails as well where the thread needs preparation first: its first call, a deeper one than
+  // ever before, portable fences. For who wants no more than the short way in a function of its own.
+  struct FastOnly {};
+  [[gnu::always_inline]] CallPin(Handle handle, FastOnly) {
     ThreadRecord* const record = tls_record;
-    if (record == nullptr || record->top >= record->fast_end) [[unlikely]] {
-      slot_ = EnterSlow(handle);
-      if (slot_ != nullptr) {
-        record_ = tls_record;
-        cell_ = record_->top - 1;
-      }
+    if (record == nullptr || record->top >= record->fast_end) [[unlikely]]
       return;
-    }
     Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
     CallCell* const cell = record->top;
     record->top = cell + 1;
@@ -58,11 +63,12 @@ class CallPin {
     cell_ = cell;
     record_ = record;
     slot_ = &slot;
+    if (slot_ == nullptr) __builtin_unreachable();  // spares operator bool its test
   }
   CallPin(const CallPin&) = delete;
   CallPin& operator=(const CallPin&) = delete;
 
-  ~CallPin() {
+  [[gnu::always_inline]] ~CallPin() {
     if (slot_ == nullptr) return;
     cell_->hazard.store(0, std::memory_order_release);
     LightFence();
@@ -76,11 +82,10 @@ class CallPin {
   explicit operator bool() const noexcept { return slot_ != nullptr; }
   // REQUIRES: *this
   std::int32_t Run(::belay_call* call) const { return slot_->function(slot_->context, call); }
-  Callback& callback() const noexcept {
-    return static_cast<Callback&>(*HandleTable::Get().objects().Get(slot_->object));
-  }
+  Callback& callback() const noexcept { return CallbackOf(*slot_); }
 
  private:
+  static Callback& CallbackOf(const Slot& slot) noexcept;
   // The slot if it could be pinned, else null.
   static Slot* EnterSlow(Handle handle);
   static void Withdraw(ThreadRecord& record, CallCell& cell);

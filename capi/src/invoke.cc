@@ -41,6 +41,15 @@ inline bool Expect(bool condition) {
   return __builtin_expect(static_cast<long>(condition), 1) != 0;
 }
 
+// The first two fields, struct_size and flags, of a call made with this header.
+constexpr std::uint64_t kUsualStart = sizeof(belay_call);
+
+bool HasUsualStart(const belay_call* call) noexcept {
+  std::uint64_t start = 0;
+  std::memcpy(&start, call, sizeof start);
+  return start == kUsualStart;
+}
+
 bool IsCall(const belay_call* call) noexcept {
   return call != nullptr && call->struct_size >= sizeof(belay_call);
 }
@@ -116,7 +125,7 @@ bool HasBytesWithoutPointer(const belay_call* call) noexcept {
 
 // True of a call that needs no closer look: well-formed, with no deadline.
 inline bool IsPlain(const belay_call* call) noexcept {
-  return Expect(IsCall(call)) &&
+  return Expect(call != nullptr) && Expect(HasUsualStart(call)) &&
          Expect((reinterpret_cast<std::uintptr_t>(call->kept) |
                  static_cast<std::uint64_t>(call->deadline_ns)) == 0) &&
          (Expect((call->request_size | call->reply_capacity) == 0) ||
@@ -197,23 +206,19 @@ Status CallWithBytes(belay_callback_fn function, void* context, const registry::
 }  // namespace belay::capi
 
 using belay::base::Code;
+using belay::registry::CallPin;
 using namespace belay::capi;
 
-extern "C" {
+namespace {
 
-belay_status belay_invoke(belay_handle callback, belay_call* call) {
-  if (!Expect(IsPlain(call))) {
-    if (const belay_status refused = CheckCall(call); refused != BELAY_OK) return refused;
-  }
-  call->reply_size = 0;
-  const belay::registry::CallPin pin(callback);
-  if (!pin) [[unlikely]]
-    return InvokeElsewhere(callback, call);
+// The call itself, in the frame of whoever made the pin.
+[[gnu::always_inline]] inline belay_status Run(const CallPin& pin, belay_call* call) {
   try {
-    const belay_status returned = pin.Run(call);
-    if (IsAnswered(call, returned)) [[likely]]
-      return BELAY_OK;
-    return ConcludeReturned(pin.callback(), call, returned);
+    // One variable for all that is returned: one register.
+    belay_status status = pin.Run(call);
+    if (!IsAnswered(call, status)) [[unlikely]]
+      status = ConcludeReturned(pin.callback(), call, status);
+    return status;
   } catch (abi::__forced_unwind&) {
     throw;
   } catch (const std::exception& error) {
@@ -222,6 +227,31 @@ belay_status belay_invoke(belay_handle callback, belay_call* call) {
     return ConcludeThrown(pin.callback(), call,
                           "the callback threw something that is no std::exception");
   }
+}
+
+// All that the short way leaves out. A function of its own, so that the short way saves no register for it.
+[[gnu::noinline]] belay_status InvokeWithCare(belay_handle callback, belay_call* call) {
+  if (const belay_status refused = CheckCall(call); refused != BELAY_OK) return refused;
+  call->reply_size = 0;
+  {
+    const CallPin pin(callback);
+    if (pin) return Run(pin, call);
+  }
+  return InvokeElsewhere(callback, call);
+}
+
+}  // namespace
+
+extern "C" {
+
+belay_status belay_invoke(belay_handle callback, belay_call* call) {
+  if (!IsPlain(call)) [[unlikely]]
+    return InvokeWithCare(callback, call);
+  call->reply_size = 0;
+  const CallPin pin(callback, CallPin::FastOnly{});
+  if (!pin) [[unlikely]]
+    return InvokeWithCare(callback, call);
+  return Run(pin, call);
 }
 
 belay_status belay_call_reply(belay_call* call, const void* data, uint64_t size) {
