@@ -21,6 +21,7 @@
 
 #include "broker/base/clock.h"
 #include "broker/base/status.h"
+#include "broker/engine/name_options.h"
 #include "broker/registry/registry.h"
 #include "broker/storage/store.h"
 
@@ -33,6 +34,8 @@ struct BrokerOptions {
   // Threads that run in-process callbacks for watches and InvokeAsync(), each occupying one while it
   // runs. They are made when first needed.
   unsigned callback_threads = 4;
+  // Seeds the choices among the members of names bound by the policy random. 0: a seed of the system's.
+  std::uint64_t random_seed = 0;
   // Paces what is repeated, and tells ages. Must outlive the broker.
   const base::Clock* clock = &base::Clock::System();
 };
@@ -72,16 +75,33 @@ class Broker : public std::enable_shared_from_this<Broker> {
   base::Result<storage::Store*> store();
 
   // Gives a callback a public name. A binding counts as a reference, and keeps the callback alive until
-  // it is unregistered. ALREADY_EXISTS if a live callback has the name, be it this one; a name whose
-  // callback is no longer live is free. Names: 1 to 255 bytes, no control characters. The handle needs
-  // the rights to bind and to retain. Whoever resolves the name gets the handle's rights but unregister.
-  base::Status Bind(std::string_view name, registry::Handle callback);
-  // NOT_FOUND names the name.
+  // it is unregistered. Without options: ALREADY_EXISTS if a live callback has the name, be it this one;
+  // a name whose callback is no longer live is free. `*version` is that of the name after the change.
+  // Names: 1 to 255 bytes, no control characters. The handle needs the rights to bind and to retain.
+  // Whoever resolves the name gets the handle's rights but unregister.
+  // Errors: ABORTED if a condition does not hold; joining: FAILED_PRECONDITION (another policy),
+  // ALREADY_EXISTS (a member already), RESOURCE_EXHAUSTED; those of Registry::Retain.
+  base::Status Bind(std::string_view name, registry::Handle callback,
+                    const BindOptions& options = {}, std::uint64_t* version = nullptr);
+  // Takes the name from all that it is bound to. NOT_FOUND names the name.
   base::Status Unbind(std::string_view name);
+  // Takes it from one callback, given any live handle to it.
+  base::Status UnbindMember(std::string_view name, registry::Handle callback);
   // Takes all its names from a callback: for a registrant that lets go of it. Any live handle will do.
   void UnbindCallback(registry::Handle callback);
-  // The handle that the name holds: borrowed, retain it to keep it. NOT_FOUND names the name.
+  // The handle that the name holds, or of several the one that the name's policy chooses: borrowed, retain
+  // it to keep it. Members that are quarantined or suspended are passed over while there are others.
+  // NOT_FOUND names the name; FAILED_PRECONDITION, reason BROADCAST, if it stands for all its members.
   base::Result<registry::Handle> Resolve(std::string_view name);
+  // The same as a handle of `holder`'s own (0: the broker's).
+  base::Result<registry::Handle> ResolveTo(std::string_view name, registry::Handle holder);
+  // Handles of `holder`'s own to all members, the one bound longest first, whatever the policy.
+  base::Result<std::vector<registry::Handle>> ResolveAllTo(std::string_view name,
+                                                           registry::Handle holder);
+  // Up to `limit` members of names, by name and within it by age, after the one named: "" and 0, then the
+  // name and bound_version of the last entry of the page before. What changes meanwhile may be missed.
+  std::vector<NameEntry> ListNames(std::string_view after_name, std::uint64_t after_bound_version,
+                                   std::size_t limit);
   // The name bound to the same callback, the first by the alphabet if there are several; empty if none.
   std::string NameOf(registry::Handle callback);
 
