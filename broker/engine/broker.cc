@@ -50,8 +50,8 @@ struct Broker::Parts {
 Broker::Broker(BrokerOptions options)
     : options_(std::move(options)), parts_(std::make_unique<Parts>(options_.callback_threads)) {}
 
-// Watches use the pool and the store, so they end first. What is queued in the pool is run: by now every
-// handle is gone, so that is refusals, and the ends of calls.
+// Watches use the pool and the store, so they end first. What is queued in the pool is run: by now
+// every handle is gone, so that is refusals, and the ends of calls.
 Broker::~Broker() {
   if (parts_->watches != nullptr) parts_->watches->Stop();
   parts_.reset();
@@ -151,8 +151,9 @@ Result<Handle> Broker::ResolveTo(std::string_view name, Handle holder) {
   return parts_->names->ResolveTo(name, holder == 0 ? handle() : holder);
 }
 
-Result<std::vector<Handle>> Broker::ResolveAllTo(std::string_view name, Handle holder) {
-  return parts_->names->ResolveAllTo(name, holder == 0 ? handle() : holder);
+Status Broker::ResolveAllTo(std::string_view name, Handle holder, std::span<Handle> handles,
+                            std::size_t* count) {
+  return parts_->names->ResolveAllTo(name, holder == 0 ? handle() : holder, handles, count);
 }
 
 std::vector<NameEntry> Broker::ListNames(std::string_view after_name,

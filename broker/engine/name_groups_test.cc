@@ -264,15 +264,34 @@ TEST_F(NameGroupsTest, W8_BroadcastStandsForAll) {
   ASSERT_TRUE(Join("n", b, NamePolicy::kBroadcast).ok());
   EXPECT_EQ(broker_->Resolve("n").code(), Code::kFailedPrecondition);
   EXPECT_EQ(broker_->Resolve("n").status().reason(), "BROADCAST");
-  const auto all = broker_->ResolveAllTo("n", owner_);
-  ASSERT_TRUE(all.ok()) << all.status().ToString();
-  std::string answers;
-  for (const Handle handle : *all) answers += Registry::Invoke(handle, {}).reply;
-  EXPECT_EQ(answers, "ab");
+  std::vector<Handle> all(3);
+  std::size_t count = 0;
+  ASSERT_TRUE(broker_->ResolveAllTo("n", owner_, all, &count).ok());
+  ASSERT_EQ(count, 2U);
+  EXPECT_EQ(Registry::Invoke(all[0], {}).reply + Registry::Invoke(all[1], {}).reply, "ab");
+  const auto references = [&] { return Registry::Describe(a.handle())->references; };
+  EXPECT_EQ(references(), 3U);
+  all.resize(1);
+  EXPECT_EQ(broker_->ResolveAllTo("n", owner_, all, &count).code(), Code::kBufferTooSmall);
+  EXPECT_EQ(count, 2U) << "what is needed is told";
+  EXPECT_EQ(references(), 3U) << "and nothing is held";
   ASSERT_TRUE(broker_->Unbind("n").ok());
-  EXPECT_EQ(Registry::Invoke(all->front(), {}).reply, "a") << "they are the holder's own";
-  EXPECT_EQ(Registry::Describe(all->front())->holder_name, "test");
-  EXPECT_EQ(broker_->ResolveAllTo("n", owner_).code(), Code::kNotFound);
+  EXPECT_EQ(Registry::Invoke(all[0], {}).reply, "a") << "they are the holder's own";
+  EXPECT_EQ(Registry::Describe(all[0])->holder_name, "test");
+  EXPECT_EQ(broker_->ResolveAllTo("n", owner_, all, &count).code(), Code::kNotFound);
+}
+
+TEST_F(NameGroupsTest, W8_AHolderThatIsGoneGetsNothing) {
+  const Probe a = MakeProbe("a");
+  const Probe b = MakeProbe("b");
+  ASSERT_TRUE(Join("n", a, NamePolicy::kBroadcast).ok());
+  ASSERT_TRUE(Join("n", b, NamePolicy::kBroadcast).ok());
+  const Handle closed = *broker_->registry().OpenOwner("closed");
+  ASSERT_TRUE(Registry::CloseOwner(closed).ok());
+  std::vector<Handle> all(2);
+  std::size_t count = 0;
+  EXPECT_EQ(broker_->ResolveAllTo("n", closed, all, &count).code(), Code::kStale);
+  EXPECT_EQ(Registry::Describe(a.handle())->references, 2U);
 }
 
 TEST_F(NameGroupsTest, R2_ResolveToGivesAHandleOfOnesOwn) {

@@ -130,6 +130,7 @@ Status Names::CheckConflict(ByName::iterator bound, const registry::Object* call
 }
 
 Status Names::Unbind(std::string_view name) {
+  if (Status status = CheckName(name); !status.ok()) return status;
   const std::lock_guard lock(mutex_);
   const auto bound = FindLive(name);
   if (bound == by_name_.end()) return NameNotBound(name);
@@ -138,6 +139,7 @@ Status Names::Unbind(std::string_view name) {
 }
 
 Status Names::UnbindMember(std::string_view name, Handle callback) {
+  if (Status status = CheckName(name); !status.ok()) return status;
   auto object = Registry::Find(callback, Kind::kCallback);
   if (!object.ok()) return object.status();
   const std::lock_guard lock(mutex_);

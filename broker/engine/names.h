@@ -18,6 +18,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -43,8 +44,8 @@ class Names {
   void UnbindCallback(registry::Handle callback);
   base::Result<registry::Handle> Resolve(std::string_view name);
   base::Result<registry::Handle> ResolveTo(std::string_view name, registry::Handle holder);
-  base::Result<std::vector<registry::Handle>> ResolveAllTo(std::string_view name,
-                                                           registry::Handle holder);
+  base::Status ResolveAllTo(std::string_view name, registry::Handle holder,
+                            std::span<registry::Handle> handles, std::size_t* count);
   std::vector<NameEntry> List(std::string_view after_name, std::uint64_t after_bound_version,
                               std::size_t limit);
   std::string NameOf(registry::Handle callback);

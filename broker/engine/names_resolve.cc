@@ -61,24 +61,31 @@ Result<Handle> Names::ResolveTo(std::string_view name, Handle holder) {
   return Registry::Retain(*chosen, holder, 0);
 }
 
-Result<std::vector<Handle>> Names::ResolveAllTo(std::string_view name, Handle holder) {
+Status Names::ResolveAllTo(std::string_view name, Handle holder, std::span<Handle> handles,
+                           std::size_t* count) {
   if (Status status = CheckName(name); !status.ok()) return status;
   const std::lock_guard lock(mutex_);
   const auto bound = FindLive(name);
   if (bound == by_name_.end()) return NameNotBound(name);
-  std::vector<Handle> handles;
-  handles.reserve(bound->second.members.size());
-  for (const Member& member : bound->second.members) {
-    auto retained = Registry::Retain(member.handle, holder, 0);
-    if (retained.ok()) {
-      handles.push_back(*retained);
-      continue;
-    }
-    if (IsRefusedForGood(retained.code())) continue;
-    for (const Handle handle : handles) (void)Registry::Release(handle);
-    return retained.status();
+  const std::vector<Member>& members = bound->second.members;
+  *count = members.size();
+  if (members.size() > handles.size()) {
+    return Status(Code::kBufferTooSmall,
+                  "the name \"" + bound->first + "\" has " + std::to_string(members.size()) +
+                      " members, and there is room for " + std::to_string(handles.size()));
   }
-  return handles;
+  std::size_t retained = 0;
+  for (const Member& member : members) {
+    const auto handle = Registry::Retain(member.handle, holder, 0);
+    if (handle.ok()) {
+      handles[retained++] = *handle;
+    } else if (!IsRefusedForGood(Registry::Refusal(member.handle).code())) {
+      for (const Handle undone : handles.first(retained)) (void)Registry::Release(undone);
+      return handle.status();
+    }
+  }
+  *count = retained;
+  return {};
 }
 
 std::vector<NameEntry> Names::List(std::string_view after_name, std::uint64_t after_bound_version,
