@@ -1,5 +1,6 @@
 #include "broker/engine/broker.h"
 
+#include <random>
 #include <utility>
 
 #include "broker/engine/callback_pool.h"
@@ -26,6 +27,10 @@ class StoreObject final : public registry::Object {
   std::string_view label() const override { return "store"; }
 };
 
+std::uint64_t SeedOf(const BrokerOptions& options) {
+  return options.random_seed != 0 ? options.random_seed : std::random_device()();
+}
+
 // For a registry that nothing was registered in.
 constexpr std::int64_t kEmptyCloseNs = 10'000'000'000;
 
@@ -44,8 +49,8 @@ struct Broker::Parts {
 Broker::Broker(BrokerOptions options)
     : options_(std::move(options)), parts_(std::make_unique<Parts>(options_.callback_threads)) {}
 
-// Watches use the pool and the store, so they end first. What is queued in the pool is run: by now every
-// handle is gone, so that is refusals, and the ends of calls.
+// Watches use the pool and the store, so they end first. What is queued in the pool is run: by now
+// every handle is gone, so that is refusals, and the ends of calls.
 Broker::~Broker() {
   if (parts_->watches != nullptr) parts_->watches->Stop();
   parts_.reset();
@@ -96,7 +101,7 @@ Status Broker::Start() {
   if (!hooks_owner.ok()) return hooks_owner.status();
   parts_->names_owner = *names_owner;
   parts_->hooks_owner = *hooks_owner;
-  parts_->names = std::make_unique<Names>(*names_owner);
+  parts_->names = std::make_unique<Names>(*names_owner, SeedOf(options_));
   if (store_ != nullptr) {
     parts_->watches = std::make_shared<Watches>(Watches::Surroundings{
         registry_, store_.get(), parts_->pool, *hooks_owner, options_.clock, options_.log});
@@ -126,15 +131,34 @@ Result<storage::Store*> Broker::store() {
   return Status(Code::kFailedPrecondition, "the broker was opened without a store", "NO_STORE");
 }
 
-Status Broker::Bind(std::string_view name, Handle callback) {
-  return parts_->names->Bind(name, callback);
+Status Broker::Bind(std::string_view name, Handle callback, const BindOptions& options,
+                    std::uint64_t* version) {
+  return parts_->names->Bind(name, callback, options, version);
 }
 
 Status Broker::Unbind(std::string_view name) { return parts_->names->Unbind(name); }
 
+Status Broker::UnbindMember(std::string_view name, Handle callback) {
+  return parts_->names->UnbindMember(name, callback);
+}
+
 void Broker::UnbindCallback(Handle callback) { parts_->names->UnbindCallback(callback); }
 
 Result<Handle> Broker::Resolve(std::string_view name) { return parts_->names->Resolve(name); }
+
+Result<Handle> Broker::ResolveTo(std::string_view name, Handle holder) {
+  return parts_->names->ResolveTo(name, holder == 0 ? handle() : holder);
+}
+
+Status Broker::ResolveAllTo(std::string_view name, Handle holder, std::span<Handle> handles,
+                            std::size_t* count) {
+  return parts_->names->ResolveAllTo(name, holder == 0 ? handle() : holder, handles, count);
+}
+
+std::vector<NameEntry> Broker::ListNames(std::string_view after_name,
+                                         std::uint64_t after_bound_version, std::size_t limit) {
+  return parts_->names->List(after_name, after_bound_version, limit);
+}
 
 std::string Broker::NameOf(Handle callback) { return parts_->names->NameOf(callback); }
 

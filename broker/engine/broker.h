@@ -1,26 +1,29 @@
 // A broker: one registry, one store, and what joins them: names and hooks.
 //
-// It knows nothing of transports. A callback that runs elsewhere reaches it as a registry Target with a
-// `start` function; whether a hook's callback is in this process or behind a socket makes no difference here.
+// It knows nothing of transports. A callback that runs elsewhere reaches it as a registry Target
+// with a `start` function; whether a hook's callback is in this process or behind a socket makes no
+// difference here.
 //
-// Names and hooks hold ordinary handles to their callbacks, held by owners of the broker's own ("names",
-// "hooks"), so that they count as references and are seen in every listing (S3, R15).
+// Names and hooks hold ordinary handles to their callbacks, held by owners of the broker's own
+// ("names", "hooks"), so that they count as references and are seen in every listing (S3, R15).
 //
-// Lifetime. The registry keeps the broker (as its attachment) until it has fully closed; the broker keeps
-// the registry; Close() is what ends both. So the destructor may run on the reaper's thread, or on that of
-// whoever was inside when the broker closed.
+// Lifetime. The registry keeps the broker (as its attachment) until it has fully closed; the broker
+// keeps the registry; Close() is what ends both. So the destructor may run on the reaper's thread,
+// or on that of whoever was inside when the broker closed.
 //
 // Thread safety: every method may be called from any thread.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "broker/base/clock.h"
 #include "broker/base/status.h"
+#include "broker/engine/name_options.h"
 #include "broker/registry/registry.h"
 #include "broker/storage/store.h"
 
@@ -30,9 +33,12 @@ struct BrokerOptions {
   std::string name = "broker";
   std::string store_path;  // empty: no store
   registry::LogFunction log;
-  // Threads that run in-process callbacks for watches and InvokeAsync(), each occupying one while it
-  // runs. They are made when first needed.
+  // Threads that run in-process callbacks for watches and InvokeAsync(), each occupying one while
+  // it runs. They are made when first needed.
   unsigned callback_threads = 4;
+  // Seeds the choices among the members of names bound by the policy random. 0: a seed of the
+  // system's.
+  std::uint64_t random_seed = 0;
   // Paces what is repeated, and tells ages. Must outlive the broker.
   const base::Clock* clock = &base::Clock::System();
 };
@@ -55,51 +61,77 @@ class Broker : public std::enable_shared_from_this<Broker> {
  public:
   // Opens registry and store. May block (disk).
   static base::Result<std::shared_ptr<Broker>> Open(BrokerOptions options);
-  // The same over another store than the embedded one, or (null) none; options.store_path must be empty.
+  // The same over another store than the embedded one, or (null) none; options.store_path must be
+  // empty.
   static base::Result<std::shared_ptr<Broker>> OpenWith(BrokerOptions options,
                                                         std::unique_ptr<storage::Store> store);
   // The broker behind a handle of kind broker.
   static base::Result<std::shared_ptr<Broker>> Find(registry::Handle handle);
   ~Broker();
 
-  // Ends hooks, then closes the registry; see Registry::Close. The store closes when the last user of
-  // this broker has let go, which is at the end of this call if it returns OK and nobody else is inside.
+  // Ends hooks, then closes the registry; see Registry::Close. The store closes when the last user
+  // of this broker has let go, which is at the end of this call if it returns OK and nobody else is
+  // inside.
   base::Status Close(std::int64_t timeout_ns);
 
   registry::Handle handle() const { return registry_->handle(); }
   registry::Registry& registry() { return *registry_; }
-  // FAILED_PRECONDITION, reason NO_STORE, if it was opened without one. Lives as long as the broker.
+  // FAILED_PRECONDITION, reason NO_STORE, if it was opened without one. Lives as long as the
+  // broker.
   base::Result<storage::Store*> store();
 
-  // Gives a callback a public name. A binding counts as a reference, and keeps the callback alive until
-  // it is unregistered. ALREADY_EXISTS if a live callback has the name, be it this one; a name whose
-  // callback is no longer live is free. Names: 1 to 255 bytes, no control characters. The handle needs
-  // the rights to bind and to retain. Whoever resolves the name gets the handle's rights but unregister.
-  base::Status Bind(std::string_view name, registry::Handle callback);
-  // NOT_FOUND names the name.
+  // Gives a callback a public name. A binding counts as a reference, and keeps the callback alive
+  // until it is unregistered. Without options: ALREADY_EXISTS if a live callback has the name, be
+  // it this one; a name whose callback is no longer live is free. `*version` is that of the name
+  // after the change. Names: 1 to 255 bytes, no control characters. The handle needs the rights to
+  // bind and to retain. Whoever resolves the name gets the handle's rights but unregister. Errors:
+  // ABORTED if a condition does not hold; joining: FAILED_PRECONDITION (another policy),
+  // ALREADY_EXISTS (a member already), RESOURCE_EXHAUSTED; those of Registry::Retain.
+  base::Status Bind(std::string_view name, registry::Handle callback,
+                    const BindOptions& options = {}, std::uint64_t* version = nullptr);
+  // Takes the name from all that it is bound to. NOT_FOUND names the name.
   base::Status Unbind(std::string_view name);
-  // Takes all its names from a callback: for a registrant that lets go of it. Any live handle will do.
+  // Takes it from one callback, given any live handle to it.
+  base::Status UnbindMember(std::string_view name, registry::Handle callback);
+  // Takes all its names from a callback: for a registrant that lets go of it. Any live handle will
+  // do.
   void UnbindCallback(registry::Handle callback);
-  // The handle that the name holds: borrowed, retain it to keep it. NOT_FOUND names the name.
+  // The handle that the name holds, or of several the one that the name's policy chooses: borrowed,
+  // retain it to keep it. Members that are quarantined or suspended are passed over while there are
+  // others. NOT_FOUND names the name; FAILED_PRECONDITION, reason BROADCAST, if it stands for all
+  // its members.
   base::Result<registry::Handle> Resolve(std::string_view name);
-  // The name bound to the same callback, the first by the alphabet if there are several; empty if none.
+  // The same as a handle of `holder`'s own (0: the broker's).
+  base::Result<registry::Handle> ResolveTo(std::string_view name, registry::Handle holder);
+  // Writes handles of `holder`'s own to all members, the one bound longest first, whatever the
+  // policy. BUFFER_TOO_SMALL if there is not room for all: then nothing is retained, and only
+  // `*count` is written.
+  base::Status ResolveAllTo(std::string_view name, registry::Handle holder,
+                            std::span<registry::Handle> handles, std::size_t* count);
+  // Up to `limit` members of names, by name and within it by age, after the one named: "" and 0,
+  // then the name and bound_version of the last entry of the page before. What changes meanwhile
+  // may be missed.
+  std::vector<NameEntry> ListNames(std::string_view after_name, std::uint64_t after_bound_version,
+                                   std::size_t limit);
+  // The name bound to the same callback, the first by the alphabet if there are several; empty if
+  // none.
   std::string NameOf(registry::Handle callback);
 
   // A handle of kind store, for the C ABI; the broker is its registry's attachment.
   base::Result<registry::Handle> OpenStore();
-  // The callback is called, one call at a time, with row blocks of the changes under the prefix, in order
-  // of revision, each at least once; a call that fails is repeated with the same rows after 100 ms,
-  // doubling to 10 s. How a watch ends: see watches.h. Its handle needs the rights to invoke, retain and
-  // bind. Detaching is releasing the subscription: Registry::Release.
-  // Errors: COMPACTED; FAILED_PRECONDITION (no store, a typed callback); INVALID_ARGUMENT; those of
+  // The callback is called, one call at a time, with row blocks of the changes under the prefix, in
+  // order of revision, each at least once; a call that fails is repeated with the same rows after
+  // 100 ms, doubling to 10 s. How a watch ends: see watches.h. Its handle needs the rights to
+  // invoke, retain and bind. Detaching is releasing the subscription: Registry::Release. Errors:
+  // COMPACTED; FAILED_PRECONDITION (no store, a typed callback); INVALID_ARGUMENT; those of
   // Registry::Retain.
   base::Result<registry::Handle> AttachWatch(const WatchOptions& options);
 
   // The owner that holds the handles of watches and filters.
   registry::Handle hooks_owner() const;
 
-  // Runs `handle`'s callback without occupying the calling thread: one that would run inline runs on the
-  // callback pool. `done` runs exactly once, on any thread, also this one.
+  // Runs `handle`'s callback without occupying the calling thread: one that would run inline runs
+  // on the callback pool. `done` runs exactly once, on any thread, also this one.
   void InvokeAsync(registry::Handle handle, registry::Request request,
                    registry::AsyncCall::Done done);
 

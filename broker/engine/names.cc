@@ -1,6 +1,8 @@
+// Binding and unbinding; names_resolve.cc has what asks for names.
 #include "broker/engine/names.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/engine/hooks.h"
 
@@ -13,30 +15,26 @@ using registry::Handle;
 using registry::Kind;
 using registry::Registry;
 
-Status CheckName(std::string_view name) {
-  if (name.empty() || name.size() > kMaxNameBytes) {
-    return Status(Code::kInvalidArgument,
-                  "a name must have 1 to 255 bytes, not " + std::to_string(name.size()),
-                  "BAD_NAME");
+// A handle that goes unless it is kept.
+class HeldHandle {
+ public:
+  explicit HeldHandle(Handle handle) : handle_(handle) {}
+  HeldHandle(const HeldHandle&) = delete;
+  HeldHandle& operator=(const HeldHandle&) = delete;
+  ~HeldHandle() {
+    if (handle_ != 0) (void)Registry::Release(handle_);
   }
-  const bool has_control = std::any_of(name.begin(), name.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7f;
-  });
-  if (!has_control) return {};
-  return Status(Code::kInvalidArgument, "a name must not contain control characters", "BAD_NAME");
-}
+  Handle get() const { return handle_; }
+  void Keep() { handle_ = 0; }
 
-Status NotBound(std::string_view name) {
-  return Status(Code::kNotFound, "no callback is bound to the name \"" + std::string(name) + "\"",
-                "NAME_NOT_BOUND");
-}
-
-bool IsDead(Handle handle) { return IsRefusedForGood(Registry::Refusal(handle).code()); }
+ private:
+  Handle handle_;
+};
 
 }  // namespace
 
-Status Names::Bind(std::string_view name, Handle callback) {
+Status Names::Bind(std::string_view name, Handle callback, const BindOptions& options,
+                   std::uint64_t* version) {
   if (Status status = CheckName(name); !status.ok()) return status;
   std::uint32_t rights = 0;
   if (Status status = CheckMayBind(callback, &rights); !status.ok()) return status;
@@ -45,28 +43,117 @@ Status Names::Bind(std::string_view name, Handle callback) {
 
   const std::lock_guard lock(mutex_);
   if (closed_) return Status(Code::kClosed, "the broker is closed");
-  if (const auto bound = by_name_.find(name); bound != by_name_.end()) {
-    if (!IsDead(bound->second.handle)) {
-      return Status(Code::kAlreadyExists,
-                    "the name \"" + std::string(name) + "\" is bound to a live callback",
-                    "NAME_BOUND");
-    }
-    Drop(bound);
-  }
+  auto bound = FindLive(name);
+  if (Status status = CheckConditions(name, bound, options); !status.ok()) return status;
+  if (Status status = CheckConflict(bound, object->get(), options); !status.ok()) return status;
   // Whoever finds the callback by its name may not unregister it.
-  auto held =
+  auto retained =
       Registry::Retain(callback, owner_, rights & ~std::uint32_t{registry::kRightUnregister});
-  if (!held.ok()) return held.status();
-  by_name_.emplace(name, Binding{*held, object->get()});
-  by_callback_[object->get()].emplace(name);
+  if (!retained.ok()) return retained.status();
+
+  HeldHandle held(*retained);
+  if (bound == by_name_.end()) bound = by_name_.try_emplace(std::string(name)).first;
+  Binding& binding = bound->second;
+  std::vector<Member> members;
+  if (options.on_conflict == OnConflict::kJoin) members = binding.members;
+  members.push_back({held.get(), object->get(), last_version_ + 1});
+  by_callback_[object->get()].insert(bound->first);
+  // From here on nothing can fail.
+  held.Keep();
+  binding.members.swap(members);
+  binding.policy = options.policy;
+  binding.version = ++last_version_;
+  if (options.on_conflict == OnConflict::kReplace) {
+    for (const Member& replaced : members) {
+      (void)Registry::Release(replaced.handle);
+      if (replaced.callback != object->get()) Forget(replaced.callback, bound->first);
+    }
+  }
+  if (version != nullptr) *version = binding.version;
   return {};
 }
 
+Status Names::CheckConditions(std::string_view name, ByName::iterator bound,
+                              const BindOptions& options) const {
+  const bool is_bound = bound != by_name_.end();
+  const std::uint64_t version = is_bound ? bound->second.version : 0;
+  if (options.if_version.has_value() && *options.if_version != version) {
+    return Status(Code::kAborted,
+                  "the name \"" + std::string(name) + "\" is at version " +
+                      std::to_string(version) + ", not " + std::to_string(*options.if_version) +
+                      "; look again and decide anew",
+                  "NAME_CHANGED");
+  }
+  if (!options.if_member.has_value()) return {};
+  auto wanted = Registry::Find(*options.if_member, Kind::kCallback);
+  if (!wanted.ok()) return wanted.status();
+  const auto is_wanted = [&](const Member& member) { return member.callback == wanted->get(); };
+  if (is_bound && std::ranges::any_of(bound->second.members, is_wanted)) return {};
+  return Status(
+      Code::kAborted,
+      "the name \"" + std::string(name) + "\" is not bound to the callback that was expected",
+      "NAME_CHANGED");
+}
+
+Status Names::CheckConflict(ByName::iterator bound, const registry::Object* callback,
+                            const BindOptions& options) const {
+  const bool is_join = options.on_conflict == OnConflict::kJoin;
+  if (is_join && options.policy == NamePolicy::kSingle) {
+    return Status(Code::kInvalidArgument,
+                  "to join others takes a policy for several, and single is for one",
+                  "POLICY_SINGLE");
+  }
+  if (bound == by_name_.end() || options.on_conflict == OnConflict::kReplace) return {};
+  const auto& [name, binding] = *bound;
+  if (!is_join) {
+    return Status(Code::kAlreadyExists, "the name \"" + name + "\" is bound to a live callback",
+                  "NAME_BOUND");
+  }
+  if (binding.policy != options.policy) {
+    return Status(Code::kFailedPrecondition,
+                  "the name \"" + name + "\" is bound by the policy " +
+                      std::string(NamePolicyName(binding.policy)) + ", which " +
+                      std::string(NamePolicyName(options.policy)) + " cannot join",
+                  "POLICY_MISMATCH");
+  }
+  const auto is_same = [&](const Member& member) { return member.callback == callback; };
+  if (std::ranges::any_of(binding.members, is_same)) {
+    return Status(Code::kAlreadyExists,
+                  "the callback is a member of the name \"" + name + "\" already",
+                  "ALREADY_MEMBER");
+  }
+  if (binding.members.size() < kMaxNameMembers) return {};
+  return Status(Code::kResourceExhausted,
+                "the name \"" + name + "\" has " + std::to_string(kMaxNameMembers) +
+                    " members, which is the most",
+                "TOO_MANY_MEMBERS");
+}
+
 Status Names::Unbind(std::string_view name) {
+  if (Status status = CheckName(name); !status.ok()) return status;
   const std::lock_guard lock(mutex_);
-  const auto bound = by_name_.find(name);
-  if (bound == by_name_.end()) return NotBound(name);
-  Drop(bound);
+  const auto bound = FindLive(name);
+  if (bound == by_name_.end()) return NameNotBound(name);
+  DropMembers(bound, [](const Member&) { return true; });
+  return {};
+}
+
+Status Names::UnbindMember(std::string_view name, Handle callback) {
+  if (Status status = CheckName(name); !status.ok()) return status;
+  auto object = Registry::Find(callback, Kind::kCallback);
+  if (!object.ok()) return object.status();
+  const std::lock_guard lock(mutex_);
+  const auto bound = FindLive(name);
+  if (bound == by_name_.end()) return NameNotBound(name);
+  const std::size_t before = bound->second.members.size();
+  const auto is_it = [&](const Member& member) { return member.callback == object->get(); };
+  if (std::ranges::none_of(bound->second.members, is_it)) {
+    return Status(Code::kNotFound,
+                  "the name \"" + std::string(name) + "\" has " + std::to_string(before) +
+                      " members, but not this callback",
+                  "NOT_A_MEMBER");
+  }
+  DropMembers(bound, is_it);
   return {};
 }
 
@@ -74,51 +161,61 @@ void Names::UnbindCallback(Handle callback) {
   auto object = Registry::Find(callback, Kind::kCallback);
   if (!object.ok()) return;
   const std::lock_guard lock(mutex_);
-  DropAllOf(object->get());
-}
-
-base::Result<Handle> Names::Resolve(std::string_view name) {
-  if (Status status = CheckName(name); !status.ok()) return status;
-  const std::lock_guard lock(mutex_);
-  const auto bound = by_name_.find(name);
-  if (bound == by_name_.end()) return NotBound(name);
-  if (!IsDead(bound->second.handle)) return bound->second.handle;
-  Drop(bound);
-  return NotBound(name);
-}
-
-std::string Names::NameOf(Handle callback) {
-  auto object = Registry::Find(callback, Kind::kCallback);
-  if (!object.ok()) return {};
-  const std::lock_guard lock(mutex_);
-  const auto names = by_callback_.find(object->get());
-  return names == by_callback_.end() ? std::string() : *names->second.begin();
+  DropFromAll(object->get());
 }
 
 void Names::CallbackReleased(const registry::Object& callback) {
   const std::lock_guard lock(mutex_);
-  DropAllOf(&callback);
+  DropFromAll(&callback);
 }
 
 void Names::Close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
-  while (!by_name_.empty()) Drop(by_name_.begin());
+  while (!by_name_.empty()) DropMembers(by_name_.begin(), [](const Member&) { return true; });
 }
 
-void Names::Drop(ByName::iterator binding) {
-  (void)Registry::Release(binding->second.handle);
-  const auto names = by_callback_.find(binding->second.callback);
-  names->second.erase(binding->first);
-  if (names->second.empty()) by_callback_.erase(names);
-  by_name_.erase(binding);
+template <typename Fn>
+bool Names::DropMembers(ByName::iterator bound, Fn goes) {
+  auto& [name, binding] = *bound;
+  const auto dropped = std::erase_if(binding.members, [&](const Member& member) {
+    if (!goes(member)) return false;
+    (void)Registry::Release(member.handle);
+    Forget(member.callback, name);
+    return true;
+  });
+  if (dropped > 0) binding.version = ++last_version_;
+  if (!binding.members.empty()) return true;
+  by_name_.erase(bound);
+  return false;
 }
 
-void Names::DropAllOf(const registry::Object* callback) {
+void Names::DropFromAll(const registry::Object* callback) {
+  const auto names = by_callback_.extract(callback);
+  if (names.empty()) return;
+  for (const std::string& name : names.mapped()) {
+    const auto bound = by_name_.find(name);
+    if (bound == by_name_.end()) continue;
+    DropMembers(bound, [&](const Member& member) { return member.callback == callback; });
+  }
+}
+
+void Names::Forget(const registry::Object* callback, const std::string& name) {
   const auto names = by_callback_.find(callback);
   if (names == by_callback_.end()) return;
-  const std::set<std::string> bound = names->second;
-  for (const std::string& name : bound) Drop(by_name_.find(name));
+  names->second.erase(name);
+  if (names->second.empty()) by_callback_.erase(names);
+}
+
+bool Names::DropDead(ByName::iterator bound) {
+  return DropMembers(bound, [](const Member& member) {
+    return IsRefusedForGood(Registry::Refusal(member.handle).code());
+  });
+}
+
+Names::ByName::iterator Names::FindLive(std::string_view name) {
+  const auto bound = by_name_.find(name);
+  return bound != by_name_.end() && DropDead(bound) ? bound : by_name_.end();
 }
 
 }  // namespace belay::engine

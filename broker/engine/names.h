@@ -1,62 +1,100 @@
-// Public names of callbacks.
+// Public names of callbacks: which are bound to a name, and which of them the next caller gets.
 //
 // Invariants
-//   - A name leads to at most one callback; a callback may have several names.
-//   - A binding holds a handle of its own, held by the owner "names": it counts as a reference and keeps
-//     the callback alive, until the callback is unregistered, by whomever. Then the name is free at once,
-//     and the handle goes when the name is next asked for or the callback is released, whichever is first.
+//   - A name is bound to one callback, or by a policy other than single to several, its members:
+//     each callback once. A callback may have several names.
+//   - A member holds a handle of its own, held by the owner "names": it counts as a reference and
+//     keeps the callback alive, until the callback is unregistered, by whomever. From then on it is
+//     no member; its handle goes when the name is next asked for or the callback is released,
+//     whichever is first.
+//   - Every change of a name takes a version of its own from one count of the broker's: a version
+//     is never seen twice, so who compares it misses no change, be it away and back.
 //   - Lock order: Names::mutex_, then the registry's. No user code runs under it (R8).
 //
 // Thread safety: every method may be called from any thread.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "broker/base/status.h"
+#include "broker/engine/name_options.h"
+#include "broker/engine/name_policy.h"
 #include "broker/registry/registry.h"
 
 namespace belay::engine {
 
-inline constexpr std::size_t kMaxNameBytes = 255;
-
 class Names {
  public:
   // `owner` holds the handles.
-  explicit Names(registry::Handle owner) : owner_(owner) {}
+  Names(registry::Handle owner, std::uint64_t random_seed) : owner_(owner), random_(random_seed) {}
 
-  // See Broker.
-  base::Status Bind(std::string_view name, registry::Handle callback);
+  // See Broker for all of these.
+  base::Status Bind(std::string_view name, registry::Handle callback, const BindOptions& options,
+                    std::uint64_t* version);
   base::Status Unbind(std::string_view name);
+  base::Status UnbindMember(std::string_view name, registry::Handle callback);
   void UnbindCallback(registry::Handle callback);
   base::Result<registry::Handle> Resolve(std::string_view name);
+  base::Result<registry::Handle> ResolveTo(std::string_view name, registry::Handle holder);
+  base::Status ResolveAllTo(std::string_view name, registry::Handle holder,
+                            std::span<registry::Handle> handles, std::size_t* count);
+  std::vector<NameEntry> List(std::string_view after_name, std::uint64_t after_bound_version,
+                              std::size_t limit);
   std::string NameOf(registry::Handle callback);
 
-  // The callback's release function has run: drops its bindings. While its bindings exist, every
+  // The callback's release function has run: drops it from its names. While a member of any, every
   // callback stays an object of its own, so that its address says which one it is.
   void CallbackReleased(const registry::Object& callback);
   // Unbinds everything; Bind() fails from then on.
   void Close();
 
  private:
-  struct Binding {
+  struct Member {
     registry::Handle handle;
     const registry::Object* callback;
+    std::uint64_t bound_version;  // ascending within a name
+  };
+  struct Binding {
+    NamePolicy policy = NamePolicy::kSingle;
+    std::uint64_t version = 0;
+    std::uint64_t turn = 0;
+    std::vector<Member> members;
   };
   using ByName = std::map<std::string, Binding, std::less<>>;
 
-  // REQUIRES for both: mutex_ held.
-  void Drop(ByName::iterator binding);
-  void DropAllOf(const registry::Object* callback);
+  // REQUIRES for all below: mutex_ held.
+  // The name's binding without its dead members; the end if none is left.
+  ByName::iterator FindLive(std::string_view name);
+  // Lets go of the members for which `goes(member)`, or that are dead, and of the name with the
+  // last of them; false if that was so.
+  template <typename Fn>
+  bool DropMembers(ByName::iterator bound, Fn goes);
+  bool DropDead(ByName::iterator bound);
+  base::Result<registry::Handle> Choose(std::string_view name);
+  // Whether a bind may happen to a name as it is now; `bound` may be the end.
+  base::Status CheckConditions(std::string_view name, ByName::iterator bound,
+                               const BindOptions& options) const;
+  base::Status CheckConflict(ByName::iterator bound, const registry::Object* callback,
+                             const BindOptions& options) const;
+  void DropFromAll(const registry::Object* callback);
+  void Forget(const registry::Object* callback, const std::string& name);
 
   const registry::Handle owner_;
   std::mutex mutex_;
   bool closed_ = false;
+  std::uint64_t last_version_ = 0;
+  NameRandom random_;
   ByName by_name_;
+  // The names of every member. Here an empty set, and above an empty binding, is what a bind that
+  // ran out of memory may leave behind.
   std::unordered_map<const registry::Object*, std::set<std::string>> by_callback_;
 };
 

@@ -1,5 +1,5 @@
-// What every exported function does around its work: nothing thrown leaves, errno stays, failures are
-// remembered for belay_last_error.
+// What every exported function does around its work: nothing thrown leaves, errno stays, failures
+// are remembered for belay_last_error.
 //
 // Thread safety: everything here belongs to the calling thread.
 #pragma once
@@ -57,8 +57,8 @@ belay_status Guarded(Work work) {
   }
 }
 
-// Copies as much of a caller's struct as both sides know; the rest is zero (I5). False if `given` is null
-// or smaller than `least` bytes.
+// Copies as much of a caller's struct as both sides know; the rest is zero (I5). False if `given`
+// is null or smaller than `least` bytes.
 template <typename T>
 bool Load(const T* given, std::size_t least, T* loaded) noexcept {
   if (given == nullptr || given->struct_size < least) return false;
@@ -73,6 +73,14 @@ void Store(const T& value, void* given, std::uint32_t struct_size) noexcept {
   T sized = value;
   sized.struct_size = struct_size;
   std::memcpy(given, &sized, std::min<std::size_t>(struct_size, sizeof(T)));
+}
+
+// Copies text into a field of a caller's struct, cut short if it must be, and always ended.
+template <std::size_t kSize>
+void CopyText(std::string_view text, char (&target)[kSize]) noexcept {
+  const std::size_t length = std::min(text.size(), kSize - 1);
+  std::memcpy(target, text.data(), length);
+  target[length] = '\0';
 }
 
 // Bytes a caller points to. False if there is a size without a pointer, or one beyond any memory.

@@ -11,13 +11,6 @@ namespace {
 // The smallest belay_handle_info ever released.
 constexpr std::size_t kLeastInfo = sizeof(belay_handle_info);
 
-template <std::size_t kSize>
-void CopyText(const std::string& text, char (&target)[kSize]) {
-  const std::size_t length = std::min(text.size(), kSize - 1);
-  std::memcpy(target, text.data(), length);
-  target[length] = '\0';
-}
-
 belay_handle_info Convert(const HandleInfo& info) {
   belay_handle_info out{};
   out.kind = static_cast<int32_t>(info.kind);

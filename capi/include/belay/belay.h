@@ -338,6 +338,93 @@ BELAY_API belay_status belay_describe(belay_handle handle, belay_handle_info *in
 BELAY_API belay_status belay_list(belay_handle broker, uint64_t *after, belay_handle_info *infos,
                                   uint64_t capacity, uint64_t *count);
 
+/* ---- Names -------------------------------------------------------------------------------------
+ * A name is a public key under which callbacks are found: 1 to 255 bytes, no control characters. It is
+ * bound to one callback or, by a policy other than BELAY_NAME_SINGLE, to several, its members, each once
+ * and at most BELAY_MAX_MEMBERS of them. Being a member is a reference: it keeps the callback alive until
+ * it is unbound or the callback unregistered. A member that is unregistered, revoked or whose owner is
+ * closed is none from then on; a name without members is free. */
+
+/* Which member a belay_name_resolve gets. Those that are quarantined or suspended are passed over while
+ * there are others. */
+#define BELAY_NAME_SINGLE 0       /* there is one, and nobody can join it */
+#define BELAY_NAME_FIRST 1        /* the one bound longest; the others stand by */
+#define BELAY_NAME_ROUND_ROBIN 2  /* each in turn */
+#define BELAY_NAME_RANDOM 3       /* any, each as likely */
+#define BELAY_NAME_LEAST_LOADED 4 /* the one with the fewest calls in flight; among equals in turn */
+#define BELAY_NAME_BROADCAST 5    /* none: the name stands for all, see belay_name_resolve_all */
+
+#define BELAY_MAX_MEMBERS 1024
+
+/* What a bind does when the name is bound. */
+#define BELAY_BIND_FAIL 0    /* returns BELAY_ALREADY_EXISTS */
+#define BELAY_BIND_REPLACE 1 /* takes the place of all members, and the policy given that of theirs */
+#define BELAY_BIND_JOIN 2    /* becomes one more member; the policies must be the same, and not single */
+
+/* Conditions of a bind, checked before and in one step with it. */
+#define BELAY_BIND_IF_VERSION 1u /* only if the name's version is `if_version`; 0: if it is not bound */
+#define BELAY_BIND_IF_MEMBER 2u  /* only if `if_member`'s callback is a member, alone or among others */
+
+typedef struct belay_name_options {
+  uint32_t struct_size;
+  uint32_t flags;         /* BELAY_BIND_IF_... */
+  int32_t on_conflict;    /* BELAY_BIND_FAIL, _REPLACE or _JOIN */
+  int32_t policy;         /* BELAY_NAME_... */
+  uint64_t if_version;    /* with BELAY_BIND_IF_VERSION */
+  belay_handle if_member; /* with BELAY_BIND_IF_MEMBER: any handle to that callback */
+} belay_name_options;
+
+/* Binds `name` to a callback. The name holds a handle of its own with the rights of `callback` but
+ * BELAY_RIGHT_UNREGISTER; `callback` needs BELAY_RIGHT_BIND and BELAY_RIGHT_RETAIN and stays the caller's.
+ *
+ * `options` may be null: zeros, which is a single callback, or failure. `version` may be null; else it
+ * gets the name's version after the bind. Every change of a name, also that a member dies, gives it a
+ * version that no name of this broker has had before.
+ * Errors: ALREADY_EXISTS if the name is bound, also to this callback; ABORTED with reason NAME_CHANGED
+ * when a condition does not hold; FAILED_PRECONDITION with reason POLICY_MISMATCH when joining another
+ * policy; RESOURCE_EXHAUSTED when there are BELAY_MAX_MEMBERS; INVALID_ARGUMENT; PERMISSION_DENIED;
+ * UNREGISTERED and its kin; handle errors. */
+BELAY_API belay_status belay_name_bind(belay_handle broker, const char *name, belay_handle callback,
+                                       const belay_name_options *options, uint64_t *version);
+
+/* Takes the name from one callback, given any handle to it, or (`callback` 0) from all its members. What was
+ * resolved before is not affected. Errors: NOT_FOUND with reason NAME_NOT_BOUND or NOT_A_MEMBER;
+ * INVALID_ARGUMENT; handle errors. */
+BELAY_API belay_status belay_name_unbind(belay_handle broker, const char *name, belay_handle callback);
+
+/* Makes a handle to the callback that the name is bound to, or of several members to the one that the
+ * name's policy chooses; held by `holder` (an owner; 0: the broker's own), who releases it.
+ * Errors: NOT_FOUND with reason NAME_NOT_BOUND; FAILED_PRECONDITION with reason BROADCAST;
+ * INVALID_ARGUMENT; as belay_retain. */
+BELAY_API belay_status belay_name_resolve(belay_handle broker, const char *name, belay_handle holder,
+                                          belay_handle *callback);
+
+/* Makes a handle to each member, the one bound longest first, whatever the policy; held by `holder` as
+ * in belay_name_resolve. `*count` is their number. `callbacks` may be null if `capacity` is 0.
+ * Errors: BUFFER_TOO_SMALL: no handle was made, `*count` is written and says how many there would be;
+ * NOT_FOUND; INVALID_ARGUMENT; as belay_retain. */
+BELAY_API belay_status belay_name_resolve_all(belay_handle broker, const char *name, belay_handle holder,
+                                              belay_handle *callbacks, uint64_t capacity, uint64_t *count);
+
+/* One member of one name. */
+typedef struct belay_name_info {
+  uint32_t struct_size;
+  int32_t policy;         /* BELAY_NAME_... */
+  uint64_t version;       /* of the name: of its last change */
+  uint64_t bound_version; /* of the bind that made this callback a member */
+  uint64_t members;       /* how many the name has */
+  belay_handle callback;  /* the name's own handle: to describe and to retain, not to release */
+  char name[256];
+} belay_name_info;
+
+/* Lists the members of a broker's names, in the order of names and within a name of binding, one page a
+ * call. `after` is null for the first page, then the last entry of the page before (which `infos` may
+ * overwrite); a page of fewer than `capacity` entries is the last. `infos[0].struct_size` must be set;
+ * entries are that far apart. What comes or goes meanwhile may be missed.
+ * Errors: INVALID_ARGUMENT, handle errors. */
+BELAY_API belay_status belay_name_list(belay_handle broker, const belay_name_info *after,
+                                       belay_name_info *infos, uint64_t capacity, uint64_t *count);
+
 /* ---- Store -------------------------------------------------------------------------------------
  * Ordered keys (1 B to 64 KiB) and values (to 64 MiB). Every commit has a revision: 64-bit, dense,
  * durable. A write that returned BELAY_OK is on disk, unless BELAY_WRITE_ASYNC was given. */
