@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -89,6 +90,12 @@ TEST(Threads, TogetherEveryThreadMakesItsCallsAndOneBefore) {
   std::atomic<int> made{0};
   EXPECT_GT(NsPerCallTogether(1, 10, [&] { return [&] { made.fetch_add(1); }; }), 0);
   EXPECT_EQ(made.load(), 11);
+}
+
+TEST(Threads, OneThatWasHeldUpCountsAgainstAll) {
+  const auto at = [](int ns) { return SteadyClock::time_point(std::chrono::nanoseconds(ns)); };
+  EXPECT_EQ(NsOfAll({{at(0), at(10)}, {at(0), at(10)}}), 10);
+  EXPECT_EQ(NsOfAll({{at(10), at(20)}, {at(0), at(10)}}), 20);
 }
 
 TEST(Threads, BusyOnesCallUntilTheyAreDestroyed) {

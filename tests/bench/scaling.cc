@@ -9,9 +9,9 @@
 namespace belay::bench {
 namespace {
 
-constexpr int kRounds = 500;
-constexpr int kCallsPerRound =
-    200'000;  // a millisecond: to have both processors for longer takes luck
+// Short, for to have both processors for longer takes luck.
+constexpr int kRounds = 2500;
+constexpr int kCallsPerRound = 50'000;
 
 template <typename Make>
 Round On(int threads, Make make) {

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <latch>
@@ -38,6 +39,11 @@ void PinThread(int nth) {
   CPU_ZERO(&own);
   CPU_SET(processor, &own);
   pthread_setaffinity_np(pthread_self(), sizeof own, &own);
+}
+
+double NsOfAll(const std::vector<Span>& spans) {
+  return NsBetween(std::ranges::min(spans, {}, &Span::begin).begin,
+                   std::ranges::max(spans, {}, &Span::end).end);
 }
 
 BusyThreads::BusyThreads(int threads, const std::function<std::function<void()>(int)>& make) {

@@ -6,11 +6,9 @@
 // Thread safety: PinThread() concerns the calling thread; a BusyThreads belongs to one thread.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <functional>
-#include <ranges>
 #include <thread>
 #include <vector>
 
@@ -24,18 +22,21 @@ int Processors();
 // Keeps the calling thread on the `nth` (from 0) of them. REQUIRES: nth < Processors().
 void PinThread(int nth);
 
+struct Span {
+  SteadyClock::time_point begin;
+  SteadyClock::time_point end;
+};
+
+// From the first begin to the last end. Had one thread not been running for a while, the others were alone
+// then: no thread's own time, not even the longest, would tell whether they get in each other's way.
+// REQUIRES: spans not empty.
+double NsOfAll(const std::vector<Span>& spans);
+
 // Runs `calls` calls on each of `threads` threads at the same time and returns the nanoseconds per call of
 // all together. `make` runs on each thread and returns what it calls; one call is made before the time is
 // taken. REQUIRES: threads <= Processors().
-//
-// The time is that from the first thread's begin to the last one's end: had one of them not been running
-// for a while, the others would have been alone then, and their own times would tell nothing of each other.
 template <typename Make>
 double NsPerCallTogether(int threads, int calls, Make make) {
-  struct Span {
-    SteadyClock::time_point begin;
-    SteadyClock::time_point end;
-  };
   std::atomic<int> ready{0};
   std::vector<Span> spans(static_cast<std::size_t>(threads));
   std::vector<std::jthread> running;
@@ -54,9 +55,7 @@ double NsPerCallTogether(int threads, int calls, Make make) {
         });
   }
   running.clear();
-  const auto begin = std::ranges::min(spans, {}, &Span::begin).begin;
-  const auto end = std::ranges::max(spans, {}, &Span::end).end;
-  return NsBetween(begin, end) / (static_cast<double>(calls) * threads);
+  return NsOfAll(spans) / (static_cast<double>(calls) * threads);
 }
 
 // Threads that call without a pause, from the end of the constructor to the beginning of the destructor.
