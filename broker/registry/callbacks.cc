@@ -16,33 +16,6 @@ namespace {
 
 Status OutOfMemory() { return Status(Code::kResourceExhausted, "out of memory for a callback"); }
 
-// Null if there is no memory.
-Ref<Callback> MakeCallback(Origins& origins, Origin&& wanted, std::size_t hash,
-                           CallbackSpec& spec) {
-  ObjectArena& arena = HandleTable::Get().objects();
-  const ObjectArena::Cell cell = arena.Allocate();
-  if (cell.memory == nullptr) return {};
-  OriginRef origin;
-  try {
-    origin = origins.Get(std::move(wanted), hash);
-  } catch (const std::bad_alloc&) {
-    arena.Free(cell.number);
-    return {};
-  }
-  auto callback = Ref<Callback>::Adopt(new (cell.memory) Callback(cell.number, std::move(origin)));
-  try {
-    if (callback->origin->target.start != nullptr || spec.executor != nullptr) {
-      CallbackExtra& extra = callback->NeedExtra();
-      extra.executor = spec.executor;
-      extra.executor_keeper = spec.executor_keeper;
-    }
-  } catch (const std::bad_alloc&) {
-    return {};
-  }
-  callback->context = spec.context.get();
-  return callback;
-}
-
 }  // namespace
 
 Form Registry::FormFor(const Callback& callback, std::uint32_t rights) {
@@ -63,6 +36,33 @@ void Registry::SetForms(Callback& callback) {
   }
 }
 
+Ref<Callback> Registry::MakeCallback(Origin&& wanted, const CallbackSpec& spec) {
+  ObjectArena& arena = HandleTable::Get().objects();
+  const std::uint32_t cell =
+      spare_cells_.Take([&](std::span<std::uint32_t> cells) { return arena.Take(cells); });
+  if (cell == 0) return {};
+  OriginRef origin;
+  try {
+    origin = origins_.Get(std::move(wanted));
+  } catch (const std::bad_alloc&) {
+    spare_cells_.PutBack(cell);
+    return {};
+  }
+  auto callback =
+      Ref<Callback>::Adopt(new (arena.MemoryOf(cell)) Callback(cell, std::move(origin)));
+  try {
+    if (callback->origin->target.start != nullptr || spec.executor != nullptr) {
+      CallbackExtra& extra = callback->NeedExtra();
+      extra.executor = spec.executor;
+      extra.executor_keeper = spec.executor_keeper;
+    }
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+  callback->context = spec.context.get();
+  return callback;
+}
+
 Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
   if (!spec.target.signature.empty()) {
     auto signature = NormalizeSignature(spec.target.signature);
@@ -80,7 +80,6 @@ Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
   origin.release = spec.context.release();
   origin.label = std::move(spec.label);
   origin.site = std::move(spec.site);
-  const std::size_t hash = Origins::Hash(origin);
   // On failure `spec` still has the context, and releases it when this has returned: under no lock.
   const std::lock_guard lock(registry.mutex_);
   if (registry.close_state_ != CloseState::kOpen)
@@ -91,7 +90,7 @@ Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
   if (const std::uint32_t most = owner.options.budget.max_callbacks;
       most != 0 && owner.callbacks >= most)
     return OverBudget(owner, "callbacks", most);
-  const Ref<Callback> callback = MakeCallback(registry.origins_, std::move(origin), hash, spec);
+  const Ref<Callback> callback = registry.MakeCallback(std::move(origin), spec);
   if (!callback) return OutOfMemory();
   callback->SetOwner(owner);
   auto handle =

@@ -74,37 +74,58 @@ void HandleTable::AfterForkInChild() {
   CloseFirstSlots(g_slots);
 }
 
-base::Result<Handle> HandleTable::Allocate(Object& object, NativeFunction function, void* context,
-                                           Form form, std::uint32_t created_ticks) {
+std::size_t HandleTable::Take(std::span<std::uint32_t> slots) noexcept {
   const std::lock_guard lock(mutex_);
-  std::uint32_t number = free_head_;
-  if (number != 0) {
-    free_head_ = cold(number).next();
+  std::size_t taken = 0;
+  for (; taken < slots.size() && free_head_ != 0; ++taken) {
+    slots[taken] = free_head_;
+    free_head_ = cold(free_head_).next();
     if (free_head_ == 0) free_tail_ = 0;
-  } else {
-    number = limit_.load(std::memory_order_relaxed);
-    if (slots_ == nullptr || number == kSlots) {
-      return Status(Code::kResourceExhausted,
-                    "the handle table is full: " + std::to_string(kSlots - kFirstSlot) +
-                        " handles are open",
-                    "HANDLE_TABLE_FULL");
-    }
-    auto& chunk = cold_[number >> kChunkBits];
-    if (chunk == nullptr) chunk.reset(new (std::nothrow) ColdSlot[kChunkSlots]);
-    if (chunk == nullptr)
-      return Status(Code::kResourceExhausted, "out of memory for the handle table");
-    limit_.store(number + 1,
-                 std::memory_order_release);  // release: readers below the limit find the chunk
   }
+  std::uint32_t limit = limit_.load(std::memory_order_relaxed);
+  for (; taken < slots.size() && slots_ != nullptr && limit != kSlots; ++taken) {
+    auto& chunk = cold_[limit >> kChunkBits];
+    if (chunk == nullptr) chunk.reset(new (std::nothrow) ColdSlot[kChunkSlots]);
+    if (chunk == nullptr) break;
+    slots[taken] = limit++;
+  }
+  limit_.store(limit, std::memory_order_release);  // release: readers below the limit find the chunk
+  return taken;
+}
+
+void HandleTable::PutBack(std::span<const std::uint32_t> slots) noexcept {
+  const std::lock_guard lock(mutex_);
+  for (const std::uint32_t number : slots) PushFree(number);
+}
+
+void HandleTable::PushFree(std::uint32_t number) noexcept {
+  cold(number).next() = 0;
+  if (free_tail_ == 0) {
+    free_head_ = number;
+  } else {
+    cold(free_tail_).next() = number;
+  }
+  free_tail_ = number;
+}
+
+Status HandleTable::Exhausted() {
+  return Status(Code::kResourceExhausted,
+                "the handle table is full (" + std::to_string(kSlots - kFirstSlot) +
+                    " handles can be open), or there is no memory for more",
+                "HANDLE_TABLE_FULL");
+}
+
+Handle HandleTable::Publish(std::uint32_t number, Object& object, NativeFunction function,
+                            void* context, Form form, std::uint32_t created_ticks) noexcept {
   Slot& hot = slots_[number];
   const std::uint32_t generation = GenerationOf(hot.key.load(std::memory_order_relaxed)) + 1;
   const Handle handle = MakeHandle(object.kind, generation, number);
   object.AddReference();
   hot.function = function;
   hot.context = context;
-  hot.object = object.id;
   hot.created_ticks = created_ticks;
-  // release: whoever reads this key sees the fields above.
+  // release, both: whoever reads this key, or finds the slot taken, sees the fields above.
+  hot.object.store(object.id, std::memory_order_release);
   hot.key.store(KeyOf(handle, form), std::memory_order_release);
   return handle;
 }
@@ -118,21 +139,15 @@ void HandleTable::Free(std::span<const std::uint32_t> slots) {
   const std::lock_guard lock(mutex_);
   for (const std::uint32_t number : slots) {
     Slot& hot = slots_[number];
-    Object& object = *objects_.Get(hot.object);
+    Object& object = *objects_.Get(hot.object.load(std::memory_order_relaxed));
     if (object.kind == Kind::kCallback) {
       const std::uint64_t calls = SumCounts(number);
       if (calls != 0)
         static_cast<Callback&>(object).calls.fetch_add(calls, std::memory_order_relaxed);
     }
-    hot.object = 0;
+    hot.object.store(0, std::memory_order_relaxed);
     if (GenerationOf(handle_of(number)) == kMaxGeneration) continue;  // retires for good (R1)
-    cold(number).next() = 0;
-    if (free_tail_ == 0) {
-      free_head_ = number;
-    } else {
-      cold(free_tail_).next() = number;
-    }
-    free_tail_ = number;
+    PushFree(number);
   }
 }
 
@@ -159,7 +174,7 @@ void HandleTable::ForEachHazard(Fn fn) {
   // A hazard holds whatever number a caller passed.
   const auto visit = [&](Handle hazard, bool is_call) {
     const std::uint32_t number = SlotOf(hazard);
-    if (hazard == 0 || number >= limit() || slots_[number].object == 0) return;
+    if (hazard == 0 || number >= limit() || slots_[number].object.load(std::memory_order_acquire) == 0) return;
     if (IsFormOf(slots_[number].key.load(std::memory_order_relaxed), hazard)) fn(number, is_call);
   };
   // seq_cst throughout: includes the acquire by which what a finished call did happens before what the
@@ -180,7 +195,7 @@ void HandleTable::Scan(HazardScan& scan) {
     const std::lock_guard lock(mutex_);
     ForEachHazard([&](std::uint32_t number, bool is_call) {
       scan.Add(scan.slots_, number);
-      if (is_call) scan.Add(scan.objects_, slots_[number].object);
+      if (is_call) scan.Add(scan.objects_, slots_[number].object.load(std::memory_order_relaxed));
     });
   }
   scan.End();
@@ -190,7 +205,7 @@ std::uint64_t HandleTable::CountCalls(std::uint32_t object) {
   const std::lock_guard lock(mutex_);
   std::uint64_t count = 0;
   ForEachHazard([&](std::uint32_t number, bool is_call) {
-    if (is_call && slots_[number].object == object) ++count;
+    if (is_call && slots_[number].object.load(std::memory_order_acquire) == object) ++count;
   });
   return count;
 }
@@ -200,7 +215,7 @@ void HandleTable::ForEach(std::uint32_t from, std::uint32_t to,
   const std::uint32_t end = std::min(to, limit());
   const std::lock_guard lock(mutex_);
   for (std::uint32_t number = std::max(from, kFirstSlot); number < end; ++number) {
-    if (slots_[number].object != 0) fn(number, object_of(number));
+    if (slots_[number].object.load(std::memory_order_acquire) != 0) fn(number, object_of(number));
   }
 }
 

@@ -58,10 +58,16 @@ class HandleTable {
   // What every call says then.
   static base::Status ForkedStatus();
 
-  // Takes a slot for `object`, adding a reference to it. `function` and `context` are read by fast calls
-  // only. RESOURCE_EXHAUSTED when all slots are taken or there is no memory.
-  base::Result<Handle> Allocate(Object& object, NativeFunction function, void* context, Form form,
-                                std::uint32_t created_ticks);
+  // Takes free slots out of the table, as many as `slots` has room for, so that a registry need not come for
+  // each. Returns how many: none if all are taken (Exhausted() says so) or there is no memory.
+  std::size_t Take(std::span<std::uint32_t> slots) noexcept;
+  // Puts back slots that were taken and not used.
+  void PutBack(std::span<const std::uint32_t> slots) noexcept;
+  static base::Status Exhausted();
+  // Makes a taken slot live, and adds a reference to `object`. `function` and `context` are read by fast calls
+  // only.
+  Handle Publish(std::uint32_t slot, Object& object, NativeFunction function, void* context, Form form,
+                 std::uint32_t created_ticks) noexcept;
   // Sets the form of a live slot; kRetired ends it: from now on no call can pin it. Calls that did are in
   // the hazards after HeavyFence(). REQUIRES: the mutex of the slot's registry is held.
   void SetForm(std::uint32_t slot, Form form);
@@ -82,7 +88,7 @@ class HandleTable {
   }
   ObjectArena& objects() noexcept { return objects_; }
   // REQUIRES: the slot is pinned, or its registry's mutex is held and it is not free.
-  Object& object_of(std::uint32_t number) noexcept { return *objects_.Get(slots_[number].object); }
+  Object& object_of(std::uint32_t number) noexcept { return *objects_.Get(slots_[number].object.load(std::memory_order_relaxed)); }
   // Slots ever used are below this.
   std::uint32_t limit() const noexcept { return limit_.load(std::memory_order_acquire); }
 
@@ -138,7 +144,8 @@ class HandleTable {
   static void OnThreadExit(void* record);
   // Adds what a thread's table holds to the callbacks' totals.
   void FlushCounts(ThreadRecord& record) noexcept;
-  // REQUIRES: mutex_ held.
+  // REQUIRES for both: mutex_ held.
+  void PushFree(std::uint32_t slot) noexcept;
   std::uint64_t SumCounts(std::uint32_t slot) const noexcept;
   // Calls fn(handle, is_call) for each hazard on a handle that is live or retired. REQUIRES: mutex_ held.
   template <typename Fn>

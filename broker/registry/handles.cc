@@ -41,9 +41,10 @@ Result<Handle> Registry::AddHandle(Object& object, Owner& holder, std::uint32_t 
   HandleTable& table = HandleTable::Get();
   if (object.id == 0) object.id = table.objects().Adopt(&object);
   if (object.id == 0) return Status(Code::kResourceExhausted, "out of memory for a handle");
-  auto handle = table.Allocate(object, function, context, form, Ticks());
-  if (!handle.ok()) return handle;
-  const std::uint32_t number = SlotOf(*handle);
+  const std::uint32_t number =
+      spare_slots_.Take([&](std::span<std::uint32_t> slots) { return table.Take(slots); });
+  if (number == 0) return HandleTable::Exhausted();
+  const Handle handle = table.Publish(number, object, function, context, form, Ticks());
   ColdSlot& cold = table.cold(number);
   cold.rights = static_cast<std::uint8_t>(rights);
   LinkHeld(number, holder);

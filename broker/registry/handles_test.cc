@@ -252,7 +252,7 @@ struct Nest {
   std::atomic<int>* alive;
   static void Release(void* context) {
     const std::unique_ptr<Nest> nest(static_cast<Nest*>(context));
-    EXPECT_TRUE(tls_record == nullptr || tls_record->transient_depth == 0)
+    EXPECT_EQ(tls_record->transient_depth, 0U)
         << "R8: user code under a pin";
     if (nest->left > 0) (void)Register(nest->owner, nest->left - 1, nest->alive);
     nest->alive->fetch_sub(1);
@@ -345,6 +345,7 @@ TEST_F(RegistryTest, R4_EachReasonForRefusalHasItsOwnCode) {
     // The first reason stays, and ending it again is no error.
     EXPECT_TRUE(Registry::Unregister(other, Code::kRevoked).ok());
     EXPECT_EQ(CodeOf(Call(other)), c.code);
+    EXPECT_TRUE(Registry::Drain(other, kPatienceNs).ok());
     EXPECT_EQ(Registry::Describe(other)->state, State::kReleased);
     EXPECT_TRUE(Registry::Release(other).ok());
     EXPECT_EQ(CodeOf(Call(other)), Code::kStale);

@@ -49,10 +49,14 @@ std::uint32_t ObjectArena::TakeCell() noexcept {
   return number;
 }
 
-ObjectArena::Cell ObjectArena::Allocate() noexcept {
+std::size_t ObjectArena::Take(std::span<std::uint32_t> numbers) noexcept {
   const std::lock_guard lock(mutex_);
-  const std::uint32_t number = TakeCell();
-  return {number == 0 ? nullptr : cell(number), number};
+  std::size_t taken = 0;
+  for (; taken < numbers.size(); ++taken) {
+    numbers[taken] = TakeCell();
+    if (numbers[taken] == 0) break;
+  }
+  return taken;
 }
 
 std::uint32_t ObjectArena::Adopt(Object* object) noexcept {

@@ -4,7 +4,7 @@
 // kinds are made with `new` and only have a cell that points to them.
 //
 // Invariants
-//   - A number is an object's from Allocate() or Adopt() until Free(), and 0 is none.
+//   - A number is an object's from Take() or Adopt() until Free(), and 0 is none.
 //   - Chunks of cells stay once made, so that Get() needs no lock.
 //
 // Thread safety: any thread. Get() of a number is ordered after the object's making by whatever passed the
@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 
 namespace belay::registry {
 
@@ -24,13 +25,12 @@ class ObjectArena {
  public:
   static constexpr std::size_t kCellBytes = 72;
 
-  // Memory of kCellBytes for a callback, and its number; {nullptr, 0} if there is no memory.
-  struct Cell {
-    void* memory;
-    std::uint32_t number;
-  };
-  Cell Allocate() noexcept;
-  // The callback in the cell has been destroyed, or an adopted object.
+  // Takes numbers for callbacks, as many as `numbers` has room for; returns how many: fewer if there is no
+  // memory.
+  std::size_t Take(std::span<std::uint32_t> numbers) noexcept;
+  // Memory of kCellBytes, for the callback of that number.
+  void* MemoryOf(std::uint32_t number) noexcept { return cell(number); }
+  // The callback in the cell has been destroyed, or was never made; or an adopted object is gone.
   void Free(std::uint32_t number) noexcept;
   // A number for an object that lives elsewhere; 0 if there is no memory.
   std::uint32_t Adopt(Object* object) noexcept;

@@ -35,9 +35,14 @@ std::size_t Origins::Hash(const Origin& origin) noexcept {
   return Mix(hash, text(origin.site));
 }
 
-OriginRef Origins::Get(Origin&& wanted, std::size_t hash) {
+OriginRef Origins::Get(Origin&& wanted) {
+  if (last_.get() != nullptr && *last_ == wanted) return OriginRef(last_.get());
+  const std::size_t hash = Hash(wanted);
   const auto found = origins_.find(View{hash, wanted});
-  if (found != origins_.end()) return OriginRef(found->origin.get());
+  if (found != origins_.end()) {
+    last_ = OriginRef(found->origin.get());
+    return OriginRef(last_.get());
+  }
   if (origins_.size() >= sweep_at_) ThrowAwayUnused();
   auto made = std::make_unique<Origin>();
   made->target = std::move(wanted.target);

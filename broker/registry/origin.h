@@ -77,10 +77,10 @@ class OriginRef {
 class Origins {
  public:
   // The origin equal to `wanted`, which is moved from if there was none. Throws std::bad_alloc.
-  OriginRef Get(Origin&& wanted, std::size_t hash);
-  static std::size_t Hash(const Origin& origin) noexcept;
+  OriginRef Get(Origin&& wanted);
 
  private:
+  static std::size_t Hash(const Origin& origin) noexcept;
   struct Entry {
     std::size_t hash;
     std::unique_ptr<Origin> origin;
@@ -103,6 +103,7 @@ class Origins {
   void ThrowAwayUnused();
 
   std::unordered_set<Entry, HashOf, Equal> origins_;
+  OriginRef last_;  // the one asked for before: often the next one, too
   std::size_t sweep_at_ = 1024;
 };
 

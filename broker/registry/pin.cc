@@ -12,6 +12,17 @@ void PokeIfAwaited() {
   if (table.waiting_reapers.load(std::memory_order_seq_cst) != 0) table.Poke();
 }
 
+// Sets or clears a hazard, before a load that must not overtake the store: as in CallPin the fence between
+// them is the retiring side's, unless fences are portable.
+void SetHazard(const ThreadRecord& record, std::atomic<Handle>& hazard, Handle handle) {
+  if (record.portable) {
+    hazard.store(handle, std::memory_order_seq_cst);
+  } else {
+    hazard.store(handle, std::memory_order_release);
+    LightFence();
+  }
+}
+
 }  // namespace
 
 // First call of a thread, a deeper call than ever before, or portable fences.
@@ -42,7 +53,13 @@ Slot* CallPin::EnterSlow(Handle handle) {
 }
 
 Callback& CallPin::CallbackOf(const Slot& slot) noexcept {
-  return static_cast<Callback&>(*HandleTable::Get().objects().Get(slot.object));
+  return static_cast<Callback&>(*HandleTable::Get().objects().Get(slot.object.load(std::memory_order_relaxed)));
+}
+
+bool CallPin::Prepare(ThreadRecord& record, CallCell& cell, Handle handle) {
+  if (&cell >= record.fast_end) return false;
+  HandleTable::Get().MoveCount(record, cell, handle);
+  return true;
 }
 
 void CallPin::Withdraw(ThreadRecord& record, CallCell& cell) {
@@ -59,7 +76,7 @@ void CallPin::ExitSlow(CallCell& cell) {
 }
 
 bool DepthExceeded() {
-  return (tls_record != nullptr && tls_record->depth() >= kMaxDepth) ||
+  return tls_record->depth() >= kMaxDepth ||
          (tls_async_scope != nullptr && tls_async_scope->depth() >= kMaxDepth);
 }
 
@@ -92,11 +109,12 @@ TransientPin::TransientPin(Handle handle) {
   }
   if (record_->slots == nullptr) return;
   Slot& slot = record_->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
-  record_->transients[record_->transient_depth++].store(handle, std::memory_order_seq_cst);
+  std::atomic<Handle>& hazard = record_->transients[record_->transient_depth++];
+  SetHazard(*record_, hazard, handle);
   const std::uint64_t key = slot.key.load(std::memory_order_seq_cst);
   form_ = FormOf(key, SlotOf(handle));
   if (IsFormOf(key, handle) && form_ != Form::kRetired) {
-    object_ = table.objects().Get(slot.object);
+    object_ = table.objects().Get(slot.object.load(std::memory_order_relaxed));
   } else {
     form_ = Form::kRetired;
     Withdraw();  // a useless hazard would only keep the reaper from what is retired
@@ -105,7 +123,7 @@ TransientPin::TransientPin(Handle handle) {
 
 void TransientPin::Withdraw() {
   if (record_->slots != nullptr)
-    record_->transients[--record_->transient_depth].store(0, std::memory_order_seq_cst);
+    SetHazard(*record_, record_->transients[--record_->transient_depth], 0);
   HandleTable& table = HandleTable::Get();
   const bool is_spare = record_ == &table.spare_record();
   record_ = nullptr;

@@ -41,10 +41,12 @@ class CallPin {
   struct FastOnly {};
   [[gnu::always_inline]] CallPin(Handle handle, FastOnly) {
     ThreadRecord* const record = tls_record;
-    if (record == nullptr || record->top >= record->fast_end) [[unlikely]]
-      return;
-    Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
     CallCell* const cell = record->top;
+    // One question for three: does the cell count other calls, is the thread's record still to be made, is
+    // this deeper than ever before?
+    if (cell->counted.load(std::memory_order_relaxed) != handle) [[unlikely]]
+      if (!Prepare(*record, *cell, handle)) return;
+    Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
     record->top = cell + 1;
     LightFence();
     // release, though nothing is published: a scanner that reads this handle instead of the 0 before it
@@ -55,8 +57,6 @@ class CallPin {
       Withdraw(*record, *cell);
       return;
     }
-    if (cell->counted.load(std::memory_order_relaxed) != handle) [[unlikely]]
-      HandleTable::Get().MoveCount(*record, *cell, handle);
     // Not an atomic increment: this thread is the only writer.
     cell->sequence.store(cell->sequence.load(std::memory_order_relaxed) + 1,
                          std::memory_order_relaxed);
@@ -65,8 +65,12 @@ class CallPin {
     slot_ = &slot;
     if (slot_ == nullptr) __builtin_unreachable();  // spares operator bool its test
   }
-  CallPin(const CallPin&) = delete;
-  CallPin& operator=(const CallPin&) = delete;
+  // For whoever ends the call elsewhere, on the same thread.
+  CallPin(CallPin&& other) noexcept
+      : record_(other.record_),
+        slot_(std::exchange(other.slot_, nullptr)),
+        cell_(other.cell_) {}
+  CallPin& operator=(CallPin&&) = delete;
 
   [[gnu::always_inline]] ~CallPin() {
     if (slot_ == nullptr) return;
@@ -86,6 +90,8 @@ class CallPin {
 
  private:
   static Callback& CallbackOf(const Slot& slot) noexcept;
+  // Makes `cell` count calls through `handle`; false if it needs EnterSlow.
+  static bool Prepare(ThreadRecord& record, CallCell& cell, Handle handle);
   // The slot if it could be pinned, else null.
   static Slot* EnterSlow(Handle handle);
   static void Withdraw(ThreadRecord& record, CallCell& cell);
@@ -151,7 +157,6 @@ bool InsideCallOf(Fn matches) {
     if (matches(scope->callback())) return true;
   }
   const ThreadRecord* record = tls_record;
-  if (record == nullptr) return false;
   for (std::uint32_t i = 0; i < record->depth(); ++i) {
     // The thread's own hazard pins the slot, so its object may be looked at.
     const Handle handle = record->cells[i].hazard.load(std::memory_order_relaxed);

@@ -73,6 +73,10 @@ void Registry::Reap() {
     if (awaited.hazards) table.waiting_reapers.fetch_sub(1, std::memory_order_seq_cst);
     if (awaited.calls) table.reapers_awaiting_calls.fetch_sub(1, std::memory_order_seq_cst);
   }
+  table.PutBack(spare_slots_.all());
+  spare_slots_.Clear();
+  for (const std::uint32_t cell : spare_cells_.all()) table.objects().Free(cell);
+  spare_cells_.Clear();
   // The last things that the registry keeps alive; the attachment's destructor closes the store.
   std::shared_ptr<void> attachment = std::move(attachment_);
   Ref<Owner> root = std::move(root_);

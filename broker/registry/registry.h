@@ -38,6 +38,7 @@
 #include "broker/registry/origin.h"
 #include "broker/registry/owner.h"
 #include "broker/registry/slot.h"
+#include "broker/registry/spares.h"
 
 namespace belay::registry {
 
@@ -174,6 +175,8 @@ class Registry final : public Object {
   base::Result<Handle> AddHandle(Object& object, Owner& holder, std::uint32_t rights,
                                  NativeFunction function, void* context, Form form);
   void RetireHandle(std::uint32_t slot);
+  // Null if there is no memory. Leaves the context with `spec`.
+  Ref<Callback> MakeCallback(Origin&& wanted, const CallbackSpec& spec);
   // Puts a handle on the list of what `holder` holds, and takes it off.
   static void LinkHeld(std::uint32_t slot, Owner& holder);
   static void UnlinkHeld(std::uint32_t slot);
@@ -227,6 +230,8 @@ class Registry final : public Object {
   CloseState close_state_ = CloseState::kOpen;
   std::shared_ptr<void> attachment_;
   Origins origins_;
+  Spares spare_slots_;
+  Spares spare_cells_;
   std::uint64_t unfreed_handles_ = 0;      // live, or retired and not yet freed
   std::uint32_t retired_ = 0;              // list of retired slots that no fence has covered yet
   std::uint32_t fenced_ = 0;               // list of retired slots that wait for a clean scan

@@ -49,7 +49,8 @@ struct alignas(32) Slot {
   std::atomic<std::uint64_t> key{0};
   NativeFunction function = nullptr;
   void* context = nullptr;
-  std::uint32_t object = 0;         // its number (object_arena.h); the slot holds a reference on it; 0: free
+  // Number of the object (object_arena.h), on which the slot holds a reference; 0: free.
+  std::atomic<std::uint32_t> object{0};
   std::uint32_t created_ticks = 0;  // see Registry::Ticks
 };
 static_assert(sizeof(Slot) == 32);

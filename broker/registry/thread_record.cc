@@ -18,8 +18,10 @@ constexpr int kMostReads = 1000;
 
 }  // namespace
 
+constinit ThreadRecord no_record;
+
 thread_local constinit ThreadRecord* tls_record __attribute__((tls_model("initial-exec"))) =
-    nullptr;
+    &no_record;
 
 std::uint64_t ThreadRecord::CountOf(Handle handle) const noexcept {
   std::uint64_t calls = 0;
@@ -41,7 +43,7 @@ std::uint64_t ThreadRecord::CountOf(Handle handle) const noexcept {
 }
 
 ThreadRecord* HandleTable::Thread() noexcept {
-  if (tls_record != nullptr) return tls_record;
+  if (tls_record != &no_record) return tls_record;
   ThreadRecord* record = records_.load(std::memory_order_acquire);
   for (; record != nullptr; record = record->next.load(std::memory_order_relaxed)) {
     bool free = false;
@@ -79,7 +81,7 @@ void HandleTable::OnThreadExit(void* value) {
   record.top = record.cells.data();
   record.transient_depth = 0;
   table.FlushCounts(record);
-  tls_record = nullptr;
+  tls_record = &no_record;
   record.in_use.store(false, std::memory_order_release);
   if (table.waiting_reapers.load(std::memory_order_seq_cst) != 0) table.Poke();
 }
@@ -110,14 +112,23 @@ void HandleTable::MoveCount(ThreadRecord& record, CallCell& cell, Handle next) n
 // no call is counted twice or lost.
 void HandleTable::FlushCounts(ThreadRecord& record) noexcept {
   const std::lock_guard lock(mutex_);
+  const auto callback_of = [this](Handle handle) -> Callback* {
+    const Slot& slot = slots_[SlotOf(handle)];
+    const std::uint32_t id = slot.object.load(std::memory_order_acquire);
+    if (id == 0 || !IsFormOf(slot.key.load(std::memory_order_relaxed), handle)) return nullptr;
+    if (KindOf(handle) != Kind::kCallback) return nullptr;
+    return static_cast<Callback*>(objects_.Get(id));
+  };
+  // A thread that calls very many callbacks comes here often, and their totals are far: all are sent for
+  // before the first is waited for.
+  record.counts.ForEach([&](Handle handle, std::uint64_t) {
+    if (Callback* callback = callback_of(handle)) __builtin_prefetch(&callback->calls, 1);
+  });
   const std::uint64_t moves = record.moves.load(std::memory_order_relaxed);
   record.moves.store(moves + 1, std::memory_order_relaxed);
   record.counts.ForEach([&](Handle handle, std::uint64_t calls) {
-    const Slot& slot = slots_[SlotOf(handle)];
-    if (slot.object == 0 || !IsFormOf(slot.key.load(std::memory_order_relaxed), handle)) return;
-    Object& object = *objects_.Get(slot.object);
-    if (object.kind == Kind::kCallback)
-      static_cast<Callback&>(object).calls.fetch_add(calls, std::memory_order_relaxed);
+    if (Callback* callback = callback_of(handle))
+      callback->calls.fetch_add(calls, std::memory_order_relaxed);
   });
   record.counts.Clear();
   record.moves.store(moves + 2, std::memory_order_release);

@@ -58,7 +58,7 @@ struct alignas(64) ThreadRecord {
   std::atomic<std::uint64_t> moves{0};
 
   std::array<std::atomic<Handle>, kTransientPins> transients{};
-  std::array<CallCell, kMaxDepth> cells{};
+  std::array<CallCell, kMaxDepth + 1> cells{};  // the last is `top` when the thread is as deep as may be
   CallCounts counts;
 
   std::uint32_t depth() const noexcept { return static_cast<std::uint32_t>(top - cells.data()); }
@@ -66,7 +66,10 @@ struct alignas(64) ThreadRecord {
   std::uint64_t CountOf(Handle handle) const noexcept;
 };
 
-// The calling thread's record, or null before its first slow call. Initial-exec TLS: one load.
+// That of threads which have none yet: whatever is asked of it needs the slow path, which makes one.
+extern ThreadRecord no_record;
+
+// The calling thread's record, or no_record. Initial-exec TLS: one load.
 extern thread_local constinit ThreadRecord* tls_record __attribute__((tls_model("initial-exec")));
 
 }  // namespace belay::registry

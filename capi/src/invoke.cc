@@ -97,7 +97,8 @@ Status RunGuarded(belay_call* call, Run run) {
   }
 }
 
-// Ends of a call that did not simply succeed. Out of line, so that the short way keeps a small frame.
+// Ends of a call that did not simply succeed. Out of line, and with the pin handed over, so that the short
+// way keeps a small frame and no register for what it returns.
 belay_status Conclude(registry::Callback& callback, const Status& status) {
   const KeepErrno keep_errno;
   if (status.ok()) return BELAY_OK;
@@ -106,30 +107,32 @@ belay_status Conclude(registry::Callback& callback, const Status& status) {
   return Fail(status);
 }
 
-[[gnu::noinline]] belay_status ConcludeReturned(registry::Callback& callback, belay_call* call,
+[[gnu::noinline]] belay_status ConcludeReturned(CallPin pin, belay_call* call,
                                                 belay_status returned) {
-  return Conclude(callback, Judge(call, returned));
+  return Conclude(pin.callback(), Judge(call, returned));
 }
 
-[[gnu::noinline]] belay_status ConcludeThrown(registry::Callback& callback, belay_call* call,
-                                              const char* what) {
-  return Conclude(callback, Thrown(call, what));
+[[gnu::noinline]] belay_status ConcludeThrown(CallPin pin, belay_call* call, const char* what) {
+  return Conclude(pin.callback(), Thrown(call, what));
 }
 
 bool IsPast(std::int64_t deadline_ns) { return base::Clock::System().MonotonicNs() >= deadline_ns; }
 
-bool HasBytesWithoutPointer(const belay_call* call) noexcept {
-  return (call->request == nullptr && call->request_size != 0) ||
-         (call->reply == nullptr && call->reply_capacity != 0);
+// `size` if there is no pointer to so many bytes; else 0. Arithmetic, where a condition would jump.
+inline std::uint64_t SizeWithoutPointer(const void* bytes, std::uint64_t size) noexcept {
+  return -static_cast<std::uint64_t>(bytes == nullptr) & size;
+}
+
+inline std::uint64_t BytesWithoutPointer(const belay_call* call) noexcept {
+  return SizeWithoutPointer(call->request, call->request_size) |
+         SizeWithoutPointer(call->reply, call->reply_capacity);
 }
 
 // True of a call that needs no closer look: well-formed, with no deadline.
 inline bool IsPlain(const belay_call* call) noexcept {
   return Expect(call != nullptr) && Expect(HasUsualStart(call)) &&
          Expect((reinterpret_cast<std::uintptr_t>(call->kept) |
-                 static_cast<std::uint64_t>(call->deadline_ns)) == 0) &&
-         (Expect((call->request_size | call->reply_capacity) == 0) ||
-          !HasBytesWithoutPointer(call));
+                 static_cast<std::uint64_t>(call->deadline_ns) | BytesWithoutPointer(call)) == 0);
 }
 
 // True of a call that succeeded and whose reply is where the caller wants it.
@@ -148,7 +151,7 @@ inline bool IsAnswered(const belay_call* call, belay_status returned) noexcept {
     return InvalidArgument(
         "call->kept is not null: take or drop the last reply, or start from BELAY_CALL_INIT");
   }
-  if (HasBytesWithoutPointer(call)) {
+  if (BytesWithoutPointer(call) != 0) {
     return InvalidArgument(
         "call->request or call->reply is null with a size: give both or neither");
   }
@@ -212,19 +215,18 @@ using namespace belay::capi;
 namespace {
 
 // The call itself, in the frame of whoever made the pin.
-[[gnu::always_inline]] inline belay_status Run(const CallPin& pin, belay_call* call) {
+[[gnu::always_inline]] inline belay_status Run(CallPin& pin, belay_call* call) {
   try {
-    // One variable for all that is returned: one register.
-    belay_status status = pin.Run(call);
-    if (!IsAnswered(call, status)) [[unlikely]]
-      status = ConcludeReturned(pin.callback(), call, status);
-    return status;
+    const belay_status returned = pin.Run(call);
+    if (!IsAnswered(call, returned)) [[unlikely]]
+      return ConcludeReturned(std::move(pin), call, returned);
+    return BELAY_OK;
   } catch (abi::__forced_unwind&) {
     throw;
   } catch (const std::exception& error) {
-    return ConcludeThrown(pin.callback(), call, error.what());
+    return ConcludeThrown(std::move(pin), call, error.what());
   } catch (...) {
-    return ConcludeThrown(pin.callback(), call,
+    return ConcludeThrown(std::move(pin), call,
                           "the callback threw something that is no std::exception");
   }
 }
@@ -234,7 +236,7 @@ namespace {
   if (const belay_status refused = CheckCall(call); refused != BELAY_OK) return refused;
   call->reply_size = 0;
   {
-    const CallPin pin(callback);
+    CallPin pin(callback);
     if (pin) return Run(pin, call);
   }
   return InvokeElsewhere(callback, call);
@@ -248,7 +250,7 @@ belay_status belay_invoke(belay_handle callback, belay_call* call) {
   if (!IsPlain(call)) [[unlikely]]
     return InvokeWithCare(callback, call);
   call->reply_size = 0;
-  const CallPin pin(callback, CallPin::FastOnly{});
+  CallPin pin(callback, CallPin::FastOnly{});
   if (!pin) [[unlikely]]
     return InvokeWithCare(callback, call);
   return Run(pin, call);
