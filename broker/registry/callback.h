@@ -99,7 +99,9 @@ struct CallbackExtra {
   // Calls submitted and not yet ended, and `start` functions running: they use the context even after the
   // answer. Sequentially consistent: see HandleTable::reapers_awaiting_calls.
   std::atomic<std::uint32_t> in_flight{0};
-  std::atomic<std::uint64_t> failures{0};  // relaxed: a statistic
+  // Relaxed: statistics.
+  std::atomic<std::uint64_t> failures{0};
+  std::atomic<std::uint64_t> submitted{0};  // calls, and pins of typed callbacks
 
   // Constant from the registration on.
   Executor* executor = nullptr;
@@ -133,7 +135,13 @@ class Callback final : public Object {
   // Numbers of callbacks: of the owner's list, or the reaper's while draining.
   std::uint32_t owner_prev = 0;
   std::uint32_t owner_next = 0;
-  std::atomic<std::uint64_t> calls{0};  // of handles that are gone; see HandleTable::UncollectedCalls
+  // Calls made inline and no longer counted with threads; see HandleTable::UncollectedCalls. Written under the
+  // table's mutex, so that adding is no atomic operation: many are added in a row, and must not wait for
+  // each other.
+  std::atomic<std::uint64_t> calls{0};
+  void AddCalls(std::uint64_t more) noexcept {
+    calls.store(calls.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+  }
   void* context = nullptr;  // its release function runs once: by the reaper, when DRAINING is over
   // Made when first needed, never replaced. release/acquire: whoever sees it sees what it holds.
   std::atomic<CallbackExtra*> extra{nullptr};

@@ -120,6 +120,7 @@ void Registry::BeginDrain(Callback& callback, Code refusal) {
   callback.owner_prev = 0;
   callback.owner_next = draining_;
   draining_ = callback.id;
+  news_ = true;
   callback.AddReference();  // the list's reference, until its release function has run
 }
 
@@ -184,7 +185,7 @@ Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_v
                                    Form::kSlow);
   if (!pinned.ok()) return pinned.status();
   ++extra.pins;
-  callback.calls.fetch_add(1, std::memory_order_relaxed);
+  extra.submitted.fetch_add(1, std::memory_order_relaxed);
   return PinnedFunction{*pinned, target.typed, callback.context};
 }
 

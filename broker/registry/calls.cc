@@ -179,7 +179,7 @@ Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
     // Counted while the pin holds the callback: whoever drains it sees the hazard, or else, its clearing being a
     // release and the scan an acquire, the count.
     extra.in_flight.fetch_add(1, std::memory_order_seq_cst);
-    callback->calls.fetch_add(1, std::memory_order_relaxed);
+    extra.submitted.fetch_add(1, std::memory_order_relaxed);
     if (extra.executor != nullptr) {
       Status taken = extra.executor->Enqueue(call.get());
       if (taken.ok()) {
@@ -188,7 +188,7 @@ Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
       }
       Uncharge(*callback, *call);
       call->callback_ = nullptr;
-      callback->calls.fetch_sub(1, std::memory_order_relaxed);
+      extra.submitted.fetch_sub(1, std::memory_order_relaxed);
       const AsyncScope uncount(*callback);
       return taken;
     }

@@ -94,6 +94,7 @@ Status Registry::NotifyDrained(Handle handle, ReleaseFunction notify, void* cont
                                                        : callback.NeedExtra().drain_notices;
     notices.reserve(notices.size() + 1);  // before `notify` belongs to anybody: it must not run on failure
     notices.emplace_back(context, notify);
+    registry.news_ = true;
   }
   HandleTable::Get().Poke();
   return {};

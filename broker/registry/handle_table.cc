@@ -41,6 +41,13 @@ Slot* MapSlots() {
   return slots;
 }
 
+std::string Explanation(Handle handle, Code code) {
+  char text[20];
+  std::snprintf(text, sizeof text, "0x%016llx", static_cast<unsigned long long>(handle));
+  if (code == Code::kMalformed) return std::string(text) + " was never a handle of this process";
+  return std::string("the ").append(KindName(KindOf(handle))) + " handle " + text + " was released";
+}
+
 }  // namespace
 
 HandleTable& HandleTable::Get() {
@@ -142,8 +149,7 @@ void HandleTable::Free(std::span<const std::uint32_t> slots) {
     Object& object = *objects_.Get(hot.object.load(std::memory_order_relaxed));
     if (object.kind == Kind::kCallback) {
       const std::uint64_t calls = SumCounts(number);
-      if (calls != 0)
-        static_cast<Callback&>(object).calls.fetch_add(calls, std::memory_order_relaxed);
+      if (calls != 0) static_cast<Callback&>(object).AddCalls(calls);
     }
     hot.object.store(0, std::memory_order_relaxed);
     if (GenerationOf(handle_of(number)) == kMaxGeneration) continue;  // retires for good (R1)
@@ -154,21 +160,20 @@ void HandleTable::Free(std::span<const std::uint32_t> slots) {
 Status HandleTable::Explain(Handle handle) {
   const auto kind = static_cast<std::uint8_t>(KindOf(handle));
   const std::uint32_t number = SlotOf(handle);
-  if (handle == 0) return Status(Code::kMalformed, "the handle is 0, which is no handle");
+  if (handle == 0) return Status(Code::kMalformed, "0: no handle");
   bool issued = kind >= 1 && kind <= kLastKind && number >= kFirstSlot && number < limit();
   if (issued) {
     const Handle newest = handle_of(number);
     issued = GenerationOf(handle) != 0 &&
              (handle == newest || GenerationOf(handle) < GenerationOf(newest));
   }
-  char text[20];
-  std::snprintf(text, sizeof text, "0x%016llx", static_cast<unsigned long long>(handle));
-  if (!issued)
-    return Status(Code::kMalformed, std::string(text) + " was never a handle of this process");
-  return Status(Code::kStale, std::string("the ").append(KindName(KindOf(handle))) + " handle " +
-                                  text + " was released");
+  const Code code = issued ? Code::kStale : Code::kMalformed;
+  try {
+    return Status(code, Explanation(handle, code));
+  } catch (const std::bad_alloc&) {
+    return Status(code, {});  // a release must be told what it was, if not in words (R6)
+  }
 }
-
 template <typename Fn>
 void HandleTable::ForEachHazard(Fn fn) {
   // A hazard holds whatever number a caller passed.

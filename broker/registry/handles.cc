@@ -97,6 +97,7 @@ void Registry::RetireHandle(std::uint32_t number) {
   --object.handles;
   table.cold(number).next() = retired_;
   retired_ = number;
+  news_ = true;
   if (object.kind == Kind::kCallback && object.handles == 0)
     BeginDrain(static_cast<Callback&>(object), Code::kStale);
   if (object.kind == Kind::kPin) --static_cast<Pin&>(object).callback->NeedExtra().pins;

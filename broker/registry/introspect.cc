@@ -57,8 +57,10 @@ HandleInfo Registry::DescribeLocked(std::uint32_t number) {
   info.calls = callback.calls.load(std::memory_order_relaxed);
   for (std::uint32_t slot = callback.first_slot; slot != 0; slot = table.cold(slot).object_next)
     info.calls += table.UncollectedCalls(slot);
-  if (const CallbackExtra* extra = callback.extra.load(std::memory_order_acquire); extra != nullptr)
+  if (const CallbackExtra* extra = callback.extra.load(std::memory_order_acquire)) {
+    info.calls += extra->submitted.load(std::memory_order_relaxed);
     info.failures = extra->failures.load(std::memory_order_relaxed);
+  }
   return info;
 }
 

@@ -64,8 +64,10 @@ void Registry::Reap() {
     const Awaited awaited = progress ? Awaited{} : WhatHoldsTheRest();
     if (!awaited.hazards) table.waiting_reapers.fetch_sub(1, std::memory_order_seq_cst);
     if (!awaited.calls) table.reapers_awaiting_calls.fetch_sub(1, std::memory_order_seq_cst);
-    if (!progress || (hurried_ == 0 && close_state_ == CloseState::kOpen)) {
-      asleep_ = !progress;
+    // What came while the mutex was free found nobody asleep, and so woke nobody.
+    const bool may_sleep = !progress && !news_;
+    if (may_sleep || (progress && hurried_ == 0 && close_state_ == CloseState::kOpen)) {
+      asleep_ = may_sleep;
       lock.unlock();
       table.WaitForPoke(seen, progress ? kNapNs : HandleTable::kForEver);
       lock.lock();
@@ -107,6 +109,7 @@ Registry::Awaited Registry::WhatHoldsTheRest() const {
 
 bool Registry::ReapOnce(std::unique_lock<std::mutex>& lock) {
   HandleTable& table = HandleTable::Get();
+  news_ = false;
   while (retired_ != 0) {
     ColdSlot& cold = table.cold(retired_);
     const std::uint32_t number = retired_;

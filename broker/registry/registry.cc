@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <system_error>
+#include <exception>
 
 #include "broker/registry/pin.h"
 
@@ -36,8 +36,8 @@ Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
   try {
     // The thread holds a reference of its own, so that it can finish what Close() did not wait for.
     registry->reaper_ = std::thread([self = registry] { self->Reap(); });
-  } catch (const std::system_error& error) {
-    registry->root_ = {};
+  } catch (const std::exception& error) {  // std::system_error, std::bad_alloc
+    registry->root_ = {};                   // it keeps the registry, which keeps it
     return Status(Code::kResourceExhausted,
                   std::string("cannot start the registry's thread: ") + error.what());
   }
@@ -78,8 +78,8 @@ Status Registry::Close(std::int64_t timeout_ns) {
     const std::lock_guard lock(mutex_);
     if (close_state_ != CloseState::kOpen)
       return Status(Code::kClosed, "the broker is already closed");
+    leaks = LeakReport();  // the one step that may fail, for want of memory: before anything has changed
     close_state_ = CloseState::kClosing;
-    leaks = LeakReport();
     CloseOwnerLocked(*root_, Contexts::kRelease);
   }
   HandleTable::Get().Poke();

@@ -240,6 +240,7 @@ class Registry final : public Object {
   std::uint64_t unreleased_callbacks_ = 0;
   std::uint32_t hurried_ = 0;  // those who wait for the reaper: it does not nap
   bool asleep_ = false;        // the reaper sleeps until poked
+  bool news_ = false;          // something came after the reaper last took what there was
   std::condition_variable progress_;  // a callback was released, or the registry has closed
   HazardScan scan_;                   // the reaper's
 

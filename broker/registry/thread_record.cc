@@ -81,6 +81,8 @@ void HandleTable::OnThreadExit(void* value) {
   record.top = record.cells.data();
   record.transient_depth = 0;
   table.FlushCounts(record);
+  record.counts.ListAll();
+  table.FlushCounts(record);
   tls_record = &no_record;
   record.in_use.store(false, std::memory_order_release);
   if (table.waiting_reapers.load(std::memory_order_seq_cst) != 0) table.Poke();
@@ -92,20 +94,13 @@ void HandleTable::MoveCount(ThreadRecord& record, CallCell& cell, Handle next) n
   const Handle counted = cell.counted.load(std::memory_order_relaxed);
   const std::uint64_t sequence = cell.sequence.load(std::memory_order_relaxed);
   const std::uint64_t calls = sequence - cell.counted_from.load(std::memory_order_relaxed);
-  const auto move = [&] {
-    const std::uint64_t moves = record.moves.load(std::memory_order_relaxed);
-    record.moves.store(moves + 1, std::memory_order_relaxed);
-    const bool moved = counted == 0 || calls == 0 || record.counts.Add(counted, calls);
-    if (moved) {
-      cell.counted.store(next, std::memory_order_release);
-      cell.counted_from.store(sequence, std::memory_order_release);
-    }
-    record.moves.store(moves + 2, std::memory_order_release);
-    return moved;
-  };
-  if (move()) return;
-  FlushCounts(record);
-  (void)move();
+  if (record.counts.full()) FlushCounts(record);
+  const std::uint64_t moves = record.moves.load(std::memory_order_relaxed);
+  record.moves.store(moves + 1, std::memory_order_relaxed);
+  if (counted != 0 && calls != 0) record.counts.Add(counted, calls);
+  cell.counted.store(next, std::memory_order_release);
+  cell.counted_from.store(sequence, std::memory_order_release);
+  record.moves.store(moves + 2, std::memory_order_release);
 }
 
 // Whether a handle is still its slot's is asked under the mutex under which Free() collects counts, so
@@ -121,16 +116,15 @@ void HandleTable::FlushCounts(ThreadRecord& record) noexcept {
   };
   // A thread that calls very many callbacks comes here often, and their totals are far: all are sent for
   // before the first is waited for.
-  record.counts.ForEach([&](Handle handle, std::uint64_t) {
+  record.counts.ForEachListed([&](Handle handle, std::uint64_t) {
     if (Callback* callback = callback_of(handle)) __builtin_prefetch(&callback->calls, 1);
   });
   const std::uint64_t moves = record.moves.load(std::memory_order_relaxed);
   record.moves.store(moves + 1, std::memory_order_relaxed);
-  record.counts.ForEach([&](Handle handle, std::uint64_t calls) {
-    if (Callback* callback = callback_of(handle))
-      callback->calls.fetch_add(calls, std::memory_order_relaxed);
+  record.counts.ForEachListed([&](Handle handle, std::uint64_t calls) {
+    if (Callback* callback = callback_of(handle)) callback->AddCalls(calls);
   });
-  record.counts.Clear();
+  record.counts.ClearList();
   record.moves.store(moves + 2, std::memory_order_release);
 }
 

@@ -44,10 +44,12 @@ struct CallCell {
 };
 
 struct alignas(64) ThreadRecord {
+  constexpr ThreadRecord() noexcept { top = fast_end = cells.data(); }
+
   // The first cache line: what a call reads.
   Slot* slots = nullptr;
-  CallCell* top = cells.data();       // the next call's
-  CallCell* fast_end = cells.data();  // calls from here on take the slow path, which raises it
+  CallCell* top = nullptr;       // the next call's
+  CallCell* fast_end = nullptr;  // calls from here on take the slow path, which raises it
   bool portable = false;              // use sequentially consistent hazards (see fence.h)
   std::uint32_t transient_depth = 0;
   std::atomic<std::uint32_t> high_water{0};
