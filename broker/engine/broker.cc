@@ -1,5 +1,6 @@
 #include "broker/engine/broker.h"
 
+#include <new>
 #include <random>
 #include <utility>
 
@@ -76,7 +77,13 @@ Result<std::shared_ptr<Broker>> Broker::OpenWith(BrokerOptions options,
   }
   const auto broker = std::shared_ptr<Broker>(new Broker(std::move(options)));
   broker->store_ = std::move(store);
-  if (Status status = broker->Start(); !status.ok()) {
+  Status status;
+  try {
+    status = broker->Start();
+  } catch (const std::bad_alloc&) {
+    status = Status(Code::kResourceExhausted, "out of memory for a broker", "OUT_OF_MEMORY");
+  }
+  if (!status.ok()) {
     if (broker->registry_) (void)broker->registry_->Close(kEmptyCloseNs);
     return status;
   }

@@ -188,6 +188,7 @@ TEST_F(NameGroupsTest, W8_EveryChangeHasAVersionOfItsOwn) {
   std::uint64_t version = 0;
   ASSERT_TRUE(Join("n", a, NamePolicy::kFirst, &version).ok());
   EXPECT_EQ(version, VersionOf("n"));
+  EXPECT_EQ(broker_->ListNames("", 0, 1).at(0).bound_version, version);
   EXPECT_TRUE(is_new());
   ASSERT_TRUE(Join("n", b, NamePolicy::kFirst).ok());
   EXPECT_TRUE(is_new());
@@ -254,6 +255,7 @@ TEST_F(NameGroupsTest, W8_OneMemberOrAllAreUnbound) {
   EXPECT_EQ(broker_->UnbindMember("n", b.handle()).reason(), "NAME_NOT_BOUND");
   EXPECT_EQ(broker_->NameOf(a.handle()), "m");
   ASSERT_TRUE(broker_->Unbind("m").ok());
+  EXPECT_EQ(broker_->NameOf(a.handle()), "");
   EXPECT_EQ(HeldByNames(), 0U);
 }
 

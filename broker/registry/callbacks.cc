@@ -23,7 +23,8 @@ Form Registry::FormFor(const Callback& callback, std::uint32_t rights) {
   const Target& target = callback.origin->target;
   if (target.typed != nullptr) return Form::kSlow;
   const CallbackExtra* extra = callback.extra.load(std::memory_order_acquire);
-  const bool elsewhere = target.start != nullptr || (extra != nullptr && extra->executor != nullptr);
+  const bool elsewhere =
+      target.start != nullptr || (extra != nullptr && extra->executor != nullptr);
   return elsewhere ? Form::kGated : Form::kFast;
 }
 
@@ -93,9 +94,8 @@ Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
   const Ref<Callback> callback = registry.MakeCallback(std::move(origin), spec);
   if (!callback) return OutOfMemory();
   callback->SetOwner(owner);
-  auto handle =
-      registry.AddHandle(*callback, owner, kRightsAll, callback->origin->target.function,
-                         callback->context, FormFor(*callback, kRightsAll));
+  auto handle = registry.AddHandle(*callback, owner, kRightsAll, callback->origin->target.function,
+                                   callback->context, FormFor(*callback, kRightsAll));
   if (!handle.ok()) return handle;
   (void)spec.context.Detach();
   callback->owner_next = owner.first_callback;
@@ -181,8 +181,8 @@ Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_v
     return usable;
   CallbackExtra& extra = callback.NeedExtra();
   object->SetOwner(callback.owner());
-  auto pinned = registry.AddHandle(*object, HolderOf(SlotOf(handle)), 0, nullptr, nullptr,
-                                   Form::kSlow);
+  auto pinned =
+      registry.AddHandle(*object, HolderOf(SlotOf(handle)), 0, nullptr, nullptr, Form::kSlow);
   if (!pinned.ok()) return pinned.status();
   ++extra.pins;
   extra.submitted.fetch_add(1, std::memory_order_relaxed);

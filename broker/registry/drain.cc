@@ -92,7 +92,8 @@ Status Registry::NotifyDrained(Handle handle, ReleaseFunction notify, void* cont
     if (callback.is_live()) return StillLive(callback);
     auto& notices = callback.state == State::kReleased ? registry.due_notices_
                                                        : callback.NeedExtra().drain_notices;
-    notices.reserve(notices.size() + 1);  // before `notify` belongs to anybody: it must not run on failure
+    notices.reserve(notices.size() +
+                    1);  // before `notify` belongs to anybody: it must not run on failure
     notices.emplace_back(context, notify);
     registry.news_ = true;
   }

@@ -96,7 +96,8 @@ std::size_t HandleTable::Take(std::span<std::uint32_t> slots) noexcept {
     if (chunk == nullptr) break;
     slots[taken] = limit++;
   }
-  limit_.store(limit, std::memory_order_release);  // release: readers below the limit find the chunk
+  limit_.store(limit,
+               std::memory_order_release);  // release: readers below the limit find the chunk
   return taken;
 }
 
@@ -179,7 +180,9 @@ void HandleTable::ForEachHazard(Fn fn) {
   // A hazard holds whatever number a caller passed.
   const auto visit = [&](Handle hazard, bool is_call) {
     const std::uint32_t number = SlotOf(hazard);
-    if (hazard == 0 || number >= limit() || slots_[number].object.load(std::memory_order_acquire) == 0) return;
+    if (hazard == 0 || number >= limit() ||
+        slots_[number].object.load(std::memory_order_acquire) == 0)
+      return;
     if (IsFormOf(slots_[number].key.load(std::memory_order_relaxed), hazard)) fn(number, is_call);
   };
   // seq_cst throughout: includes the acquire by which what a finished call did happens before what the

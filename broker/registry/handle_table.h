@@ -66,8 +66,8 @@ class HandleTable {
   static base::Status Exhausted();
   // Makes a taken slot live, and adds a reference to `object`. `function` and `context` are read by fast calls
   // only.
-  Handle Publish(std::uint32_t slot, Object& object, NativeFunction function, void* context, Form form,
-                 std::uint32_t created_ticks) noexcept;
+  Handle Publish(std::uint32_t slot, Object& object, NativeFunction function, void* context,
+                 Form form, std::uint32_t created_ticks) noexcept;
   // Sets the form of a live slot; kRetired ends it: from now on no call can pin it. Calls that did are in
   // the hazards after HeavyFence(). REQUIRES: the mutex of the slot's registry is held.
   void SetForm(std::uint32_t slot, Form form);
@@ -88,7 +88,9 @@ class HandleTable {
   }
   ObjectArena& objects() noexcept { return objects_; }
   // REQUIRES: the slot is pinned, or its registry's mutex is held and it is not free.
-  Object& object_of(std::uint32_t number) noexcept { return *objects_.Get(slots_[number].object.load(std::memory_order_relaxed)); }
+  Object& object_of(std::uint32_t number) noexcept {
+    return *objects_.Get(slots_[number].object.load(std::memory_order_relaxed));
+  }
   // Slots ever used are below this.
   std::uint32_t limit() const noexcept { return limit_.load(std::memory_order_acquire); }
 

@@ -36,7 +36,8 @@ Callback& Registry::CallbackAt(std::uint32_t number) {
 
 Result<Handle> Registry::AddHandle(Object& object, Owner& holder, std::uint32_t rights,
                                    NativeFunction function, void* context, Form form) {
-  if (const std::uint32_t most = holder.options.budget.max_handles; most != 0 && holder.held >= most)
+  if (const std::uint32_t most = holder.options.budget.max_handles;
+      most != 0 && holder.held >= most)
     return OverBudget(holder, "handles", most);
   HandleTable& table = HandleTable::Get();
   if (object.id == 0) object.id = table.objects().Adopt(&object);

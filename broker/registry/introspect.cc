@@ -20,9 +20,7 @@ Handle LiveHandle(const Owner& owner) {
   return owner.handles == 0 ? 0 : HandleTable::Get().handle_of(owner.first_slot);
 }
 
-bool IsLive(std::uint32_t number) {
-  return HandleTable::Get().form(number) != Form::kRetired;
-}
+bool IsLive(std::uint32_t number) { return HandleTable::Get().form(number) != Form::kRetired; }
 
 }  // namespace
 

@@ -96,7 +96,9 @@ class Origins {
   };
   struct Equal {
     using is_transparent = void;
-    bool operator()(const Entry& a, const Entry& b) const noexcept { return *a.origin == *b.origin; }
+    bool operator()(const Entry& a, const Entry& b) const noexcept {
+      return *a.origin == *b.origin;
+    }
     bool operator()(const View& a, const Entry& b) const noexcept { return a.origin == *b.origin; }
     bool operator()(const Entry& a, const View& b) const noexcept { return *a.origin == b.origin; }
   };

@@ -53,7 +53,8 @@ Slot* CallPin::EnterSlow(Handle handle) {
 }
 
 Callback& CallPin::CallbackOf(const Slot& slot) noexcept {
-  return static_cast<Callback&>(*HandleTable::Get().objects().Get(slot.object.load(std::memory_order_relaxed)));
+  return static_cast<Callback&>(
+      *HandleTable::Get().objects().Get(slot.object.load(std::memory_order_relaxed)));
 }
 
 bool CallPin::Prepare(ThreadRecord& record, CallCell& cell, Handle handle) {
@@ -76,7 +77,7 @@ void CallPin::ExitSlow(CallCell& cell) {
 }
 
 bool DepthExceeded() {
-  return tls_record->depth() >= kMaxDepth ||
+  return (tls_record != nullptr && tls_record->depth() >= kMaxDepth) ||
          (tls_async_scope != nullptr && tls_async_scope->depth() >= kMaxDepth);
 }
 
@@ -94,7 +95,8 @@ AsyncScope::~AsyncScope() {
   tls_async_scope = outer_;
   if (HandleTable::Forked()) return;
   // Counted down, the callback may be gone at any moment.
-  callback_.extra.load(std::memory_order_acquire)->in_flight.fetch_sub(1, std::memory_order_seq_cst);
+  callback_.extra.load(std::memory_order_acquire)
+      ->in_flight.fetch_sub(1, std::memory_order_seq_cst);
   HandleTable& table = HandleTable::Get();
   if (table.reapers_awaiting_calls.load(std::memory_order_seq_cst) != 0) table.Poke();
 }

@@ -41,9 +41,11 @@ class CallPin {
   struct FastOnly {};
   [[gnu::always_inline]] CallPin(Handle handle, FastOnly) {
     ThreadRecord* const record = tls_record;
+    if (record == nullptr) [[unlikely]]
+      return;
     CallCell* const cell = record->top;
-    // One question for three: does the cell count other calls, is the thread's record still to be made, is
-    // this deeper than ever before?
+    // One question for two: does the cell count other calls, or is this deeper than ever before? (A cell that
+    // was never used counts calls through 0, which leads to a slot that refuses it.)
     if (cell->counted.load(std::memory_order_relaxed) != handle) [[unlikely]]
       if (!Prepare(*record, *cell, handle)) return;
     Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
@@ -67,9 +69,7 @@ class CallPin {
   }
   // For whoever ends the call elsewhere, on the same thread.
   CallPin(CallPin&& other) noexcept
-      : record_(other.record_),
-        slot_(std::exchange(other.slot_, nullptr)),
-        cell_(other.cell_) {}
+      : record_(other.record_), slot_(std::exchange(other.slot_, nullptr)), cell_(other.cell_) {}
   CallPin& operator=(CallPin&&) = delete;
 
   [[gnu::always_inline]] ~CallPin() {
@@ -157,6 +157,7 @@ bool InsideCallOf(Fn matches) {
     if (matches(scope->callback())) return true;
   }
   const ThreadRecord* record = tls_record;
+  if (record == nullptr) return false;
   for (std::uint32_t i = 0; i < record->depth(); ++i) {
     // The thread's own hazard pins the slot, so its object may be looked at.
     const Handle handle = record->cells[i].hazard.load(std::memory_order_relaxed);

@@ -188,8 +188,8 @@ bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock) {
   while (rest != 0) {
     Callback& callback = CallbackAt(rest);
     rest = callback.owner_next;
-    const bool in_use = scan_.HasObject(callback.id) || callback.pins() != 0 ||
-                        callback.in_flight() != 0;
+    const bool in_use =
+        scan_.HasObject(callback.id) || callback.pins() != 0 || callback.in_flight() != 0;
     std::uint32_t& list = callback.fenced && (!in_use || kFaultReleaseEarly) ? ready : draining_;
     callback.owner_next = std::exchange(list, callback.id);
   }

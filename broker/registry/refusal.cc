@@ -59,7 +59,8 @@ Status DeadCallback(const Callback& callback) {
 
 Status RefusesCalls(const Callback& callback) {
   if (callback.state == State::kSuspended) {
-    return Status(Code::kSuspended, Named(callback) + " is suspended: call again when it is resumed");
+    return Status(Code::kSuspended,
+                  Named(callback) + " is suspended: call again when it is resumed");
   }
   if (callback.state == State::kQuarantined) {
     return Status(Code::kQuarantined,

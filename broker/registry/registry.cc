@@ -37,7 +37,7 @@ Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
     // The thread holds a reference of its own, so that it can finish what Close() did not wait for.
     registry->reaper_ = std::thread([self = registry] { self->Reap(); });
   } catch (const std::exception& error) {  // std::system_error, std::bad_alloc
-    registry->root_ = {};                   // it keeps the registry, which keeps it
+    registry->root_ = {};                  // it keeps the registry, which keeps it
     return Status(Code::kResourceExhausted,
                   std::string("cannot start the registry's thread: ") + error.what());
   }
@@ -78,7 +78,8 @@ Status Registry::Close(std::int64_t timeout_ns) {
     const std::lock_guard lock(mutex_);
     if (close_state_ != CloseState::kOpen)
       return Status(Code::kClosed, "the broker is already closed");
-    leaks = LeakReport();  // the one step that may fail, for want of memory: before anything has changed
+    leaks =
+        LeakReport();  // the one step that may fail, for want of memory: before anything has changed
     close_state_ = CloseState::kClosing;
     CloseOwnerLocked(*root_, Contexts::kRelease);
   }
@@ -136,7 +137,10 @@ std::vector<std::string> Registry::LeakReport() {
 }
 
 void Registry::Log(LogLevel level, std::string_view text) const {
-  if (options_.log) options_.log(level, text);
+  try {
+    if (options_.log) options_.log(level, text);
+  } catch (...) {  // NOLINT(bugprone-empty-catch): a line that cannot be written undoes nothing
+  }
 }
 
 }  // namespace belay::registry

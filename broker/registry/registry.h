@@ -238,9 +238,9 @@ class Registry final : public Object {
   std::uint32_t draining_ = 0;             // list of callbacks, each with a reference of its own
   std::vector<OwnedContext> due_notices_;  // drain notices that the reaper is to run
   std::uint64_t unreleased_callbacks_ = 0;
-  std::uint32_t hurried_ = 0;  // those who wait for the reaper: it does not nap
-  bool asleep_ = false;        // the reaper sleeps until poked
-  bool news_ = false;          // something came after the reaper last took what there was
+  std::uint32_t hurried_ = 0;         // those who wait for the reaper: it does not nap
+  bool asleep_ = false;               // the reaper sleeps until poked
+  bool news_ = false;                 // something came after the reaper last took what there was
   std::condition_variable progress_;  // a callback was released, or the registry has closed
   HazardScan scan_;                   // the reaper's
 

@@ -26,9 +26,9 @@ namespace belay::registry {
 using NativeFunction = std::int32_t (*)(void* context, ::belay_call* call);
 
 enum class Form : std::uint64_t {
-  kFast = 0,     // calls run the function at once
-  kSlow = 1,     // live, but a call must ask: no right to invoke, suspended, draining, not a callback
-  kGated = 2,    // live, and calls go through Registry::Submit: an executor, a gate, another process
+  kFast = 0,   // calls run the function at once
+  kSlow = 1,   // live, but a call must ask: no right to invoke, suspended, draining, not a callback
+  kGated = 2,  // live, and calls go through Registry::Submit: an executor, a gate, another process
   kRetired = 3,  // released; or free
 };
 

@@ -18,10 +18,8 @@ constexpr int kMostReads = 1000;
 
 }  // namespace
 
-constinit ThreadRecord no_record;
-
 thread_local constinit ThreadRecord* tls_record __attribute__((tls_model("initial-exec"))) =
-    &no_record;
+    nullptr;
 
 std::uint64_t ThreadRecord::CountOf(Handle handle) const noexcept {
   std::uint64_t calls = 0;
@@ -43,7 +41,7 @@ std::uint64_t ThreadRecord::CountOf(Handle handle) const noexcept {
 }
 
 ThreadRecord* HandleTable::Thread() noexcept {
-  if (tls_record != &no_record) return tls_record;
+  if (tls_record != nullptr) return tls_record;
   ThreadRecord* record = records_.load(std::memory_order_acquire);
   for (; record != nullptr; record = record->next.load(std::memory_order_relaxed)) {
     bool free = false;
@@ -83,7 +81,7 @@ void HandleTable::OnThreadExit(void* value) {
   table.FlushCounts(record);
   record.counts.ListAll();
   table.FlushCounts(record);
-  tls_record = &no_record;
+  tls_record = nullptr;
   record.in_use.store(false, std::memory_order_release);
   if (table.waiting_reapers.load(std::memory_order_seq_cst) != 0) table.Poke();
 }

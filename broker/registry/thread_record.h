@@ -50,7 +50,7 @@ struct alignas(64) ThreadRecord {
   Slot* slots = nullptr;
   CallCell* top = nullptr;       // the next call's
   CallCell* fast_end = nullptr;  // calls from here on take the slow path, which raises it
-  bool portable = false;              // use sequentially consistent hazards (see fence.h)
+  bool portable = false;         // use sequentially consistent hazards (see fence.h)
   std::uint32_t transient_depth = 0;
   std::atomic<std::uint32_t> high_water{0};
   std::atomic<bool> in_use{true};
@@ -60,7 +60,8 @@ struct alignas(64) ThreadRecord {
   std::atomic<std::uint64_t> moves{0};
 
   std::array<std::atomic<Handle>, kTransientPins> transients{};
-  std::array<CallCell, kMaxDepth + 1> cells{};  // the last is `top` when the thread is as deep as may be
+  std::array<CallCell, kMaxDepth + 1>
+      cells{};  // the last is `top` when the thread is as deep as may be
   CallCounts counts;
 
   std::uint32_t depth() const noexcept { return static_cast<std::uint32_t>(top - cells.data()); }
@@ -68,10 +69,7 @@ struct alignas(64) ThreadRecord {
   std::uint64_t CountOf(Handle handle) const noexcept;
 };
 
-// That of threads which have none yet: whatever is asked of it needs the slow path, which makes one.
-extern ThreadRecord no_record;
-
-// The calling thread's record, or no_record. Initial-exec TLS: one load.
+// The calling thread's record, or null before its first slow call. Initial-exec TLS: one load.
 extern thread_local constinit ThreadRecord* tls_record __attribute__((tls_model("initial-exec")));
 
 }  // namespace belay::registry

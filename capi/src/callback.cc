@@ -4,6 +4,7 @@
 #include "capi/src/guard.h"
 
 using belay::base::Code;
+using belay::base::Status;
 using belay::registry::CallbackSpec;
 using belay::registry::OwnedContext;
 using belay::registry::Registry;
@@ -17,6 +18,33 @@ bool TakeText(const char* given, std::string* text) {
   if (given == nullptr) return true;
   *text = given;
   return text->size() <= kMostTextBytes;
+}
+
+// From here on the context is ours: whatever fails, its release function has run when this returns. That may
+// call Belay and fail, which is why the caller remembers the status only then.
+Status Register(belay_handle owner, const belay_callback_options& given, belay_handle* callback) {
+  const auto invalid = [](const char* text) { return Status(Code::kInvalidArgument, text); };
+  CallbackSpec spec;
+  spec.context = OwnedContext(given.context, given.release);
+  if (callback == nullptr) return invalid("callback (where to write the handle) is null");
+  if (given.flags != 0) return invalid("options->flags must be 0");
+  if (!TakeText(given.label, &spec.label))
+    return invalid("options->label is longer than 255 bytes");
+  if (!TakeText(given.site, &spec.site)) return invalid("options->site is longer than 255 bytes");
+  if ((given.callback != nullptr) == (given.typed != nullptr))
+    return invalid("exactly one of options->callback and options->typed must be set");
+  if ((given.typed != nullptr) != (given.signature != nullptr))
+    return invalid("options->signature goes with options->typed, and with it only");
+  if (given.callback != nullptr) {
+    spec.target.function = given.callback;
+    spec.target.adapter = &CallWithBytes;
+  } else {
+    spec.target.typed = given.typed;
+    spec.target.signature = given.signature;
+  }
+  auto registered = Registry::Register(owner, std::move(spec));
+  if (registered.ok()) *callback = *registered;
+  return registered.status();
 }
 
 }  // namespace
@@ -34,32 +62,7 @@ belay_status belay_register(belay_handle owner, const belay_callback_options* op
           "options is null, or its struct_size too small: set it to "
           "sizeof(belay_callback_options)");
     }
-    // From here on the context is ours: whatever fails below, its release function runs as `spec` goes.
-    CallbackSpec spec;
-    spec.context = OwnedContext(given.context, given.release);
-    if (callback == nullptr) return InvalidArgument("callback (where to write the handle) is null");
-    if (given.flags != 0) return InvalidArgument("options->flags must be 0");
-    if (!TakeText(given.label, &spec.label))
-      return InvalidArgument("options->label is longer than 255 bytes");
-    if (!TakeText(given.site, &spec.site))
-      return InvalidArgument("options->site is longer than 255 bytes");
-    if ((given.callback != nullptr) == (given.typed != nullptr)) {
-      return InvalidArgument("exactly one of options->callback and options->typed must be set");
-    }
-    if ((given.typed != nullptr) != (given.signature != nullptr)) {
-      return InvalidArgument("options->signature goes with options->typed, and with it only");
-    }
-    if (given.callback != nullptr) {
-      spec.target.function = given.callback;
-      spec.target.adapter = &CallWithBytes;
-    } else {
-      spec.target.typed = given.typed;
-      spec.target.signature = given.signature;
-    }
-    auto registered = Registry::Register(owner, std::move(spec));
-    if (!registered.ok()) return Fail(registered.status());
-    *callback = *registered;
-    return BELAY_OK;
+    return Done(Register(owner, given, callback));
   });
 }
 

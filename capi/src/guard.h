@@ -58,12 +58,14 @@ belay_status Guarded(Work work) {
 }
 
 // Copies as much of a caller's struct as both sides know; the rest is zero (I5). False if `given`
-// is null or smaller than `least` bytes.
+// is null or smaller than `least` bytes. Every size that a struct ever had is a multiple of 8, as
+// is the end of every pointer: one that is none is no compiler's, and must not yield half a pointer.
 template <typename T>
 bool Load(const T* given, std::size_t least, T* loaded) noexcept {
   if (given == nullptr || given->struct_size < least) return false;
+  static_assert(sizeof(T) % 8 == 0);
   *loaded = T{};
-  std::memcpy(loaded, given, std::min<std::size_t>(given->struct_size, sizeof(T)));
+  std::memcpy(loaded, given, std::min<std::size_t>(given->struct_size & ~7U, sizeof(T)));
   return true;
 }
 

@@ -102,18 +102,38 @@ Status RunGuarded(belay_call* call, Run run) {
 belay_status Conclude(registry::Callback& callback, const Status& status) {
   const KeepErrno keep_errno;
   if (status.ok()) return BELAY_OK;
-  if (status.code() == Code::kCallbackFailed)
-    Registry::CountFailure(callback);
+  if (status.code() == Code::kCallbackFailed) Registry::CountFailure(callback);
   return Fail(status);
+}
+
+// Where there is no memory for the text of an answer, the answer itself is told, and a reply kept (I3).
+belay_status ConcludeWithoutText(registry::Callback& callback, belay_call* call,
+                                 belay_status returned) noexcept {
+  const auto* kept = static_cast<const Kept*>(call->kept);
+  Code code = Code::kBufferTooSmall;
+  if (returned != BELAY_OK || kept == nullptr || kept->what != Kept::What::kReply) {
+    Drop(call);
+    Registry::CountFailure(callback);
+    code = Code::kCallbackFailed;
+  }
+  return Fail(code, "out of memory", "OUT_OF_MEMORY");
 }
 
 [[gnu::noinline]] belay_status ConcludeReturned(CallPin pin, belay_call* call,
                                                 belay_status returned) {
-  return Conclude(pin.callback(), Judge(call, returned));
+  try {
+    return Conclude(pin.callback(), Judge(call, returned));
+  } catch (const std::bad_alloc&) {
+    return ConcludeWithoutText(pin.callback(), call, returned);
+  }
 }
 
 [[gnu::noinline]] belay_status ConcludeThrown(CallPin pin, belay_call* call, const char* what) {
-  return Conclude(pin.callback(), Thrown(call, what));
+  try {
+    return Conclude(pin.callback(), Thrown(call, what));
+  } catch (const std::bad_alloc&) {
+    return ConcludeWithoutText(pin.callback(), call, BELAY_CALLBACK_FAILED);
+  }
 }
 
 bool IsPast(std::int64_t deadline_ns) { return base::Clock::System().MonotonicNs() >= deadline_ns; }

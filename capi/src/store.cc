@@ -82,7 +82,10 @@ belay_status belay_store_get(belay_handle store, const void* key, uint64_t key_s
                              uint64_t capacity, uint64_t* value_size, uint64_t* revision) {
   return Guarded([&] {
     std::string_view wanted;
-    if (!View(key, key_size, &wanted)) return InvalidArgument("key is null with a size");
+    if (!View(key, key_size, &wanted))
+      return InvalidArgument("key is null with a size, or key_size is too large");
+    // Nothing of a key that is too long is read, not even for the message.
+    if (wanted.size() > storage::kMaxKeyBytes) return InvalidArgument("key_size is beyond 64 KiB");
     if (value_size == nullptr) return InvalidArgument("value_size is null");
     if (buffer == nullptr && capacity != 0)
       return InvalidArgument("buffer is null with a capacity");

@@ -57,6 +57,28 @@ TEST_F(LifetimeTest, R3_ReleaseRunsOnceAlsoWhenRegistrationFails) {
   EXPECT_EQ(handle, 0U);
 }
 
+TEST_F(LifetimeTest, I2_TheLastErrorIsTheRegistrationsNotItsReleaseFunctions) {
+  belay_callback_options options = NewProbe().Options();
+  options.flags = 1;
+  options.release = [](void* /*context*/) { EXPECT_EQ(belay_release(0), BELAY_MALFORMED); };
+  belay_handle handle = 0;
+  EXPECT_EQ(belay_register(broker_, &options, &handle), BELAY_INVALID_ARGUMENT);
+  EXPECT_NE(LastMessage().find("flags"), std::string::npos) << LastMessage();
+}
+
+TEST_F(LifetimeTest, I7_AStructSizeThatEndsInsideAPointerYieldsNone) {
+  belay_broker_options options{};
+  options.name = "named";
+  options.struct_size = offsetof(belay_broker_options, name) + sizeof options.name / 2;
+  belay_handle broker = 0;
+  ASSERT_EQ(belay_open(&options, &broker), BELAY_OK) << LastMessage();
+  belay_handle_info info{};
+  info.struct_size = sizeof info;
+  EXPECT_EQ(belay_describe(broker, &info), BELAY_OK);
+  EXPECT_STREQ(info.label, "broker");
+  EXPECT_EQ(belay_close(broker, kLongMs), BELAY_OK);
+}
+
 TEST_F(LifetimeTest, R3_RegisterAfterCloseReleasesAndFails) {
   Probe& probe = NewProbe();
   const belay_handle closed = std::exchange(broker_, 0);

@@ -95,6 +95,8 @@ TEST_F(StoreTest, I7_BadSizesAndConditionsAreNamed) {
   EXPECT_EQ(belay_store_put(store_, "k", 65537, "v", 1, nullptr, nullptr), BELAY_INVALID_ARGUMENT);
   EXPECT_EQ(belay_store_get(store_, "none", 4, nullptr, 0, &size, nullptr), BELAY_NOT_FOUND);
   EXPECT_NE(LastMessage().find("none"), std::string::npos);
+  EXPECT_EQ(belay_store_get(store_, "k", INT64_MAX, nullptr, 0, &size, nullptr),
+            BELAY_INVALID_ARGUMENT);
   EXPECT_EQ(belay_store_get(broker_, "none", 4, nullptr, 0, &size, nullptr), BELAY_WRONG_KIND);
   EXPECT_EQ(belay_store_delete(store_, "none", 4, nullptr, nullptr), BELAY_NOT_FOUND);
 

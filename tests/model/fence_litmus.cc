@@ -137,7 +137,8 @@ std::uint32_t TakeSlot() {
 // One round, the reaper's side. Rounds are even numbers.
 void Race(Arena& arena, std::uint64_t round, bool is_wake, Thing& thing, Figures& figures) {
   HandleTable& table = HandleTable::Get();
-  const Handle handle = table.Publish(TakeSlot(), thing, nullptr, nullptr, registry::Form::kFast, 0);
+  const Handle handle =
+      table.Publish(TakeSlot(), thing, nullptr, nullptr, registry::Form::kFast, 0);
   arena.handle.value.store(handle, std::memory_order_relaxed);
   arena.is_wake.value.store(is_wake ? 1 : 0, std::memory_order_relaxed);
   // Near the border, and further from it now and then.

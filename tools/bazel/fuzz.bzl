@@ -1,6 +1,6 @@
 """belay_fuzz_test: a libFuzzer target under --config=fuzz, a corpus replay test otherwise."""
 
-def belay_fuzz_test(name, srcs, deps = [], corpus = [], tags = [], size = "small", runs = 20000):
+def belay_fuzz_test(name, srcs, deps = [], corpus = [], tags = [], size = "medium", seconds = 60):
     """A cc_test around LLVMFuzzerTestOneInput, linkable with any compiler.
 
     Args:
@@ -10,7 +10,7 @@ def belay_fuzz_test(name, srcs, deps = [], corpus = [], tags = [], size = "small
       corpus: seed files (a glob); each is run once as a plain test, and seeds the fuzzer.
       tags: besides "fuzz" and "sanitizers", which every fuzz test has.
       size: as for cc_test.
-      runs: how many inputs `bazel test --config=fuzz` tries.
+      seconds: for how long `bazel test --config=fuzz` looks for more.
     """
     seeds = ["$(rootpath %s)" % c for c in corpus]
     native.cc_test(
@@ -21,8 +21,13 @@ def belay_fuzz_test(name, srcs, deps = [], corpus = [], tags = [], size = "small
             "//conditions:default": ["//tools/bazel:fuzz_replay_main.cc"],
         }),
         args = select({
-            # Not a folder: libFuzzer writes what it finds into the first one.
-            "//tools/bazel:fuzzing": ["-runs=%d" % runs] + (["-seed_inputs=" + ",".join(seeds)] if seeds else []),
+            # No folder for the corpus: libFuzzer writes what it finds into the first one. Inputs as long as
+            # it prints whole when one of them fails.
+            "//tools/bazel:fuzzing": [
+                "-max_total_time=%d" % seconds,
+                "-max_len=256",
+                "-timeout=60",
+            ] + (["-seed_inputs=" + ",".join(seeds)] if seeds else []),
             "//conditions:default": seeds,
         }),
         data = corpus,

@@ -1,7 +1,8 @@
 """Builds and tests everything, and closes with one line that counts.
 
 With no option: the whole tree in the default configuration, what is tagged
-`sanitizers` under ASan+UBSan and under TSan, and the cheap part of tools/lint.
+`sanitizers` under ASan+UBSan and under TSan, a minute of every fuzz target, and
+the cheap part of tools/lint.
 """
 import argparse
 import os
@@ -133,11 +134,11 @@ def run_default(args):
     if not args.only or only:
         wanted = patterns(only)
         skip, results = prepare_dotnet()
-        configs = [args.config] if args.config else ["default", "asan", "tsan"]
+        configs = [args.config] if args.config else ["default", "asan", "tsan", "fuzz"]
         for config in configs:
             flags = [] if config == "default" else [f"--config={config}"]
             found = bazel(config, wanted, *flags, tags=[*TAGS.get(config, []), *skip])
-            # Of a part of the tree perhaps nothing is tagged for the sanitizers.
+            # Of a part of the tree perhaps nothing is tagged for the sanitizers, or to be fuzzed.
             if only and not args.config and config != "default" and not any(t.cases.passed for t in found):
                 found = [t for t in found if not t.label.startswith("bazel exit code 4")]
             results += [Target(f"{t.label} ({config})", t.status, t.cases, t.logs) for t in found]

@@ -15,6 +15,7 @@
  *   -DNO_CHECK_ON_ENTRY  a call reads the key before it publishes its hazard, not after
  *   -DNO_CHECK_ON_EXIT   the end of a call does not ask whether somebody waits for it
  *   -DLATE_ANNOUNCE      the reaper says that it waits after the scan, not before the fence
+ *   -DSLEEP_UNASKED      the reaper sleeps after a round in vain, whatever was retired during it
  */
 
 #ifndef SLOTS
@@ -56,6 +57,7 @@ byte holds[SLOTS];                        /* the handle that the slot is, live o
 byte handles[CALLBACKS];                  /* live ones */
 byte retired, fenced;                     /* sets of slots */
 byte draining, draining_fenced, released; /* sets of callbacks */
+bit asleep;                               /* the reaper sleeps until poked */
 
 /* The number shows in the message of an assertion that fails. */
 #ifdef ONLY
@@ -122,17 +124,24 @@ proctype Caller(byte t) {
      :: else -> goto withdraw
      fi;
 #endif
-     /* In the call. It may release its own handle. */
+     /* In the call. It may release its own handle, and need not ever return. */
      atomic {
        CLAIM(1, holds[SLOT(h)] == h);
        CLAIM(5, !HAS(released, CALLBACK(h)));
        if
        :: key[SLOT(h)] != 0 && empty(buffer[t]) -> /* a mutex is a fence */
           Retire(h);
-          poked = 1
+          poked = poked | asleep;
+          asleep = 0
        :: true
        fi
      };
+     if
+     :: true
+     :: true ->
+end_inside:
+        false
+     fi;
      atomic {
        CLAIM(1, holds[SLOT(h)] == h);
        CLAIM(5, !HAS(released, CALLBACK(h)));
@@ -159,13 +168,32 @@ over:
   od
 }
 
+/* Registry::TakeWakeUp, under the mutex, and the poke after it. */
+inline TakeWakeUp() {
+  wake = asleep;
+  asleep = 0
+}
+inline PokeIfTaken() {
+  if
+  :: wake ->
+     wake = 0;
+     poked = 1
+  :: else
+  fi
+}
+
 /* What other threads do to a slot's handles, in any order and until any point. */
 proctype Changer(byte s) {
   byte i = 0;
+  bit wake = 0;
 end:
   do
-  :: atomic { key[s] != 0 -> Retire(holds[s]) };
-     poked = 1
+  :: atomic {
+       key[s] != 0 ->
+       Retire(holds[s]);
+       TakeWakeUp()
+     };
+     PokeIfTaken()
   :: atomic { /* register anew, once the first handle is freed */
        holds[s] == 0 && GENERATIONS == 2 ->
        holds[s] = s + 1 + SLOTS;
@@ -181,14 +209,15 @@ end:
          :: else
          fi
        }
-       i = 0
+       i = 0;
+       TakeWakeUp()
      };
-     poked = 1
+     PokeIfTaken()
   :: break
   od
 }
 
-/* MarkHazards: what a hazard refers to stays, unless it is no handle in use. */
+/* HandleTable::Scan: what a hazard refers to stays, unless it is no handle in use. */
 inline See(h) {
   d_step {
     if
@@ -205,13 +234,17 @@ proctype Reaper() {
   byte marked_slots = 0;
   byte marked_callbacks = 0;
   byte i = 0;
-  bit progress = 0;
+  bit awake = 0;
 round:
   poked = 0; /* reads the epoch before it looks for work */
-  if
-  :: WORK == 0 -> goto idle
-  :: else
-  fi;
+  atomic {
+    if
+    :: WORK == 0 ->
+       asleep = 1;
+       goto idle
+    :: else
+    fi
+  };
 #ifndef LATE_ANNOUNCE
   waiting_reapers = 1;
 #endif
@@ -227,8 +260,12 @@ round:
   See(hazard[0]);
   See(hazard[1]);
   d_step { /* ReleaseDrained and FreeRetired */
+#ifndef SLEEP_UNASKED
+    awake = (retired != 0 || (draining & ~draining_fenced) != 0); /* what came after the fence */
+#endif
     draining_fenced = draining_fenced & ~marked_callbacks;
-    progress = (draining_fenced != 0 || (fenced & ~marked_slots) != 0);
+    awake = (awake || draining_fenced != 0 || (fenced & ~marked_slots) != 0);
+    asleep = !awake;
     CLAIM(3, (draining_fenced & released) == 0);
     released = released | draining_fenced;
     draining = draining & ~draining_fenced;
@@ -248,7 +285,7 @@ round:
   waiting_reapers = 1;
 #endif
   if
-  :: progress -> progress = 0
+  :: awake -> awake = 0
   :: else ->
 end_awaiting: /* R6 looks at who stays here */
      poked
@@ -259,6 +296,17 @@ idle:
 end_idle:
   poked;
   goto round
+}
+
+/* Takes what a hazard keeps off the work that is left. */
+inline Unhold(h) {
+  if
+  :: h != 0 && holds[SLOT(h)] == h ->
+     retired = retired & ~BIT(SLOT(h));
+     fenced = fenced & ~BIT(SLOT(h));
+     draining = draining & ~BIT(CALLBACK(h))
+  :: else
+  fi
 }
 
 init {
@@ -276,7 +324,11 @@ init {
     run Caller(0);
     run Caller(1);
   }
-  /* When nothing can move any more, nothing may be left to do. */
+  /* When nothing can move any more, only calls that never return hold what is left. */
   timeout ->
-  CLAIM(6, WORK == 0)
+  atomic {
+    Unhold(hazard[0]);
+    Unhold(hazard[1]);
+    CLAIM(6, WORK == 0)
+  }
 }

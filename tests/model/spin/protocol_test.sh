@@ -30,14 +30,17 @@ holds() { # holds OPTIONS...
   fi
 }
 
-breaks() { # breaks INVARIANT FAULT: INVARIANT is the number N of RN
-  search "-DONLY=$1" "$2"
-  printf 'breaks  %-40s R%s after %s states\n' "$2" "$1" "$(states)"
-  if ! grep -qF "assertion violated ($1&&" <<<"$output"; then complain "it should break R$1"; fi
+breaks() { # breaks INVARIANT OPTIONS...: INVARIANT is the number N of RN
+  local invariant=$1; shift
+  search "-DONLY=$invariant" "$@"
+  printf 'breaks  %-40s R%s after %s states\n' "$*" "$invariant" "$(states)"
+  if ! grep -qF "assertion violated ($invariant&&" <<<"$output"; then complain "it should break R$invariant"; fi
 }
 
-holds                                      # a slot that is used twice, two calls on each thread
-holds -DSLOTS=2 -DGENERATIONS=1 -DCALLS=1  # two handles to one callback
+two_handles=(-DSLOTS=2 -DGENERATIONS=1 -DCALLS=1)  # to one callback
+
+holds  # a slot that is used twice, two calls on each thread
+holds "${two_handles[@]}"
 holds -DPORTABLE
 
 breaks 1 -DNO_FENCE
@@ -47,5 +50,6 @@ breaks 1 -DNO_CHECK_ON_ENTRY
 breaks 5 -DNO_CHECK_ON_ENTRY
 breaks 6 -DNO_CHECK_ON_EXIT
 breaks 6 -DLATE_ANNOUNCE
+breaks 6 -DSLEEP_UNASKED "${two_handles[@]}"
 
 exit "$failed"

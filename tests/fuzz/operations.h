@@ -1,0 +1,20 @@
+// What a program can do: one function for each function of belay.h.
+//
+// A new function of the ABI gets a case: a function here that makes up arguments from `world.in` and calls it
+// through world.Checked or world.Opened, and a line at the end of its list (at the end: the corpus names
+// operations by number). exports_test fails for a function that none of them calls.
+#pragma once
+
+#include <span>
+
+#include "tests/fuzz/world.h"
+
+namespace belay::fuzz {
+
+using Operation = void (*)(World& world);
+
+std::span<const Operation> RegistryOperations();
+std::span<const Operation> StoreOperations();
+std::span<const Operation> NameOperations();
+
+}  // namespace belay::fuzz

@@ -1,0 +1,90 @@
+// What Belay calls: release functions, notices, callbacks, the log.
+#include <cstring>
+#include <stdexcept>
+
+#include "tests/fuzz/world.h"
+
+namespace belay::fuzz {
+
+void Due::Run(void* context) {
+  Due& due = *static_cast<Due*>(context);
+  due.is_over = true;
+  belay_handle_info info{};
+  info.struct_size = sizeof info;
+  belay_call call = BELAY_CALL_INIT;
+  const std::size_t action = due.action;
+  switch (action) {
+    case 1: belay_release(due.target); break;
+    case 2: belay_unregister(due.target); break;
+    case 3: belay_describe(due.target, &info); break;
+    case 4: belay_drain(due.target, 1); break;
+    case 5:
+      if (belay_invoke(due.target, &call) == BELAY_BUFFER_TOO_SMALL)
+        belay_call_take(&call, nullptr, 0);
+      break;
+    case 6:
+      if (!due.world.IsLent(due.target)) belay_close(due.target, 1);
+      break;
+    case 7:
+      if (!due.world.IsLent(due.target)) belay_owner_close(due.target);
+      break;
+    default: break;
+  }
+  {
+    // Counted last, and told under the mutex: the program may end as soon as it is.
+    const std::lock_guard lock(due.world.mutex_);
+    if (++due.runs > 1) Violation("R3", "a release function ran twice");
+    due.world.progress_.notify_all();
+  }
+  if (action == 8) throw std::runtime_error("a release function that throws");
+}
+
+void World::Log(void* /*context*/, std::int32_t level, const char* text) {
+  if (level < BELAY_LOG_ERROR || level > BELAY_LOG_INFO || std::strlen(text) == 0)
+    Violation("R15", "an empty line, or of no level, was logged");
+}
+
+belay_status World::Callback(void* context, belay_call* call) {
+  Due& due = *static_cast<Due*>(context);
+  if (due.is_over) Violation("R5", "a callback was called after its release function");
+  std::uint64_t sum = 0;  // reads all of the request: ASan sees whether it may
+  for (std::uint64_t i = 0; i < call->request_size; ++i)
+    sum += static_cast<const std::uint8_t*>(call->request)[i];
+  if (std::this_thread::get_id() != due.world.thread_)
+    return belay_call_reply(call, &sum, sizeof sum);
+  const belay_status answer = due.world.Answer(call);
+  if (due.is_over) Violation("R5", "a release function ran during a call");
+  errno = kErrno;
+  return answer;
+}
+
+std::int64_t World::Typed(void* context, std::int64_t argument) {
+  if (static_cast<Due*>(context)->is_over)
+    Violation("R11", "a typed callback was called after its release function");
+  return argument + 1;
+}
+
+belay_status World::Answer(belay_call* call) {
+  Step(in.Below(4));
+  const std::string bytes = in.Bytes();
+  switch (in.Below(10)) {
+    case 1: return BELAY_OK;
+    case 2: return belay_call_fail(call, bytes.c_str());
+    case 3: return static_cast<belay_status>(in.Byte()) - 64;
+    case 4: throw std::runtime_error(bytes);
+    case 5: throw 5;
+    case 6: call->reply_size = in.Word(); return BELAY_OK;
+    case 7: belay_call_fail(call, nullptr); return BELAY_OK;
+    case 8:
+      belay_call_reply(call, bytes.data(), bytes.size());
+      return belay_call_take(call, nullptr, 0);
+    case 9: {
+      // What a filter of at most 512 rows answers.
+      const std::string bitmap(64, static_cast<char>(in.Byte()));
+      return belay_call_reply(call, bitmap.data(), in.Below(65));
+    }
+    default: return belay_call_reply(call, bytes.data(), bytes.size());
+  }
+}
+
+}  // namespace belay::fuzz
