@@ -26,6 +26,22 @@ bool IsPast(std::int64_t deadline_ns) {
   return deadline_ns != 0 && base::Clock::System().MonotonicNs() >= deadline_ns;
 }
 
+// Why a handle that is not gated cannot be submitted to.
+Status NotGated(Handle handle) {
+  Status refusal = Registry::Refusal(handle);
+  if (!refusal.ok()) return refusal;
+  return Status(Code::kUnavailable, "the callback was suspended and resumed in between: try again");
+}
+
+// To be asked after a call has been counted as in flight, and while the handle is pinned. A pin of the library's
+// own keeps the callback's memory, not its context: that is for calls. Either this sees that the slot
+// changed its form, or the reaper, which changes forms first and looks at the counts afterwards, sees the count:
+// all four are sequentially consistent (R5).
+bool IsStillGated(Handle handle) {
+  return HandleTable::Get().slot(SlotOf(handle)).key.load(std::memory_order_seq_cst) ==
+         KeyOf(handle, Form::kGated);
+}
+
 // The native call itself, exceptions turned into a status (R9).
 Outcome RunNative(Callback& callback, const Request& request) {
   Outcome outcome{{}, Certainty::kStarted, {}};
@@ -168,30 +184,28 @@ Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
   Callback* callback = nullptr;
   {
     const TransientPin pin(handle);
-    if (pin.form() != Form::kGated) {
-      Status refusal = Refusal(handle);
-      if (!refusal.ok()) return refusal;
-      return Status(Code::kUnavailable,
-                    "the callback was suspended and resumed in between: try again");
-    }
+    if (pin.form() != Form::kGated) return NotGated(handle);
     callback = static_cast<Callback*>(pin.object());
     if (Status charged = Charge(*callback, *call); !charged.ok()) return charged;
     CallbackExtra& extra = *callback->extra.load(std::memory_order_acquire);
-    // Counted while the pin holds the callback: whoever drains it sees the hazard, or else, its clearing being a
-    // release and the scan an acquire, the count.
     extra.in_flight.fetch_add(1, std::memory_order_seq_cst);
     extra.submitted.fetch_add(1, std::memory_order_relaxed);
-    if (extra.executor != nullptr) {
-      Status taken = extra.executor->Enqueue(call.get());
-      if (taken.ok()) {
+    Status refused;
+    if (!IsStillGated(handle)) {
+      refused = NotGated(handle);
+    } else if (extra.executor != nullptr) {
+      refused = extra.executor->Enqueue(call.get());
+      if (refused.ok()) {
         (void)call.release();
         return {};
       }
+    }
+    if (!refused.ok()) {
       Uncharge(*callback, *call);
       call->callback_ = nullptr;
       extra.submitted.fetch_sub(1, std::memory_order_relaxed);
       const AsyncScope uncount(*callback);
-      return taken;
+      return refused;
     }
     extra.in_flight.fetch_add(1, std::memory_order_seq_cst);  // that of `start`, below
   }
