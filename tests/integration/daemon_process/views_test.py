@@ -1,5 +1,7 @@
 """The admin door, health and reflection: everything is visible (R15)."""
 
+import time
+
 import harness
 from belay.v1 import admin_pb2, session_pb2
 
@@ -26,7 +28,10 @@ class ViewsTest(harness.Test):
                          ("callback", "host", "f", "f.py:7", "live", "f"))
         self.assertEqual((mine.references, mine.calls, mine.in_flight, mine.failures), (3, 1, 1, 0))
         self.assertEqual(sorted(mine.holders), ["client", "host", "names"])
-        self.assertGreater(mine.age_ns, 0)
+        # Ages are told in tenths of a second: that of a handle just made is the first of them, or 0.
+        self.assertLess(mine.age_ns, 60 * 10**9)
+        self.assertEqual(mine.age_ns % 10**8, 0)
+        self.assertAlmostEqual(mine.created_unix_ns, time.time_ns(), delta=60 * 10**9)
         self.host.answer(call.call_id, status={"code": 2})
         self.client.expect("result")
         response = self.stub.DescribeHandle(admin_pb2.DescribeHandleRequest(handle=mine.handle))
