@@ -7,8 +7,7 @@
 namespace belay::engine {
 
 Watch::Watch(std::shared_ptr<Watches> watches, std::string watched_prefix,
-             registry::Handle held_callback,
-             const registry::Object& watching_callback)
+             registry::Handle held_callback, const registry::Object& watching_callback)
     : Object(registry::Kind::kSubscription),
       dispatcher(std::move(watches)),
       prefix(std::move(watched_prefix)),
@@ -22,8 +21,6 @@ Watch::~Watch() { (void)registry::Registry::Release(callback); }
 
 void Watch::HandlesGone() noexcept { dispatcher->Detached(*this); }
 
-std::string Watch::Describe() const {
-  return label_ + " by callback \"" + callback_label + "\"";
-}
+std::string Watch::Describe() const { return label_ + " by callback \"" + callback_label + "\""; }
 
 }  // namespace belay::engine

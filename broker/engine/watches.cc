@@ -40,8 +40,8 @@ base::Result<Handle> Watches::Attach(const WatchOptions& options) {
 
   auto held = Registry::Retain(options.callback, surroundings_.hooks_owner, registry::kRightInvoke);
   if (!held.ok()) return held.status();
-  const auto watch = Ref<Watch>::Adopt(new Watch(shared_from_this(),
-                                                 options.prefix, *held, **callback));
+  const auto watch =
+      Ref<Watch>::Adopt(new Watch(shared_from_this(), options.prefix, *held, **callback));
   watch->attached_at = current;
   watch->next = from;
   auto handle = surroundings_.registry->Insert(Ref<registry::Object>(watch.get()), options.holder);

@@ -52,9 +52,7 @@ class AsyncCall final : public Work {
   // Work: on the thread of the callback's executor.
   void Run() noexcept override;
   void Refuse(const base::Status& why) noexcept override;
-  std::size_t size_bytes() const noexcept override {
-    return sizeof *this + request.payload.size();
-  }
+  std::size_t size_bytes() const noexcept override { return sizeof *this + request.payload.size(); }
 
   Request request;
 

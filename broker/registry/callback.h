@@ -133,7 +133,8 @@ class Callback final : public Object {
   // Numbers of callbacks: of the owner's list, or the reaper's while draining.
   std::uint32_t owner_prev = 0;
   std::uint32_t owner_next = 0;
-  std::atomic<std::uint64_t> calls{0};  // of handles that are gone; see HandleTable::UncollectedCalls
+  std::atomic<std::uint64_t> calls{
+      0};                   // of handles that are gone; see HandleTable::UncollectedCalls
   void* context = nullptr;  // its release function runs once: by the reaper, when DRAINING is over
   // Made when first needed, never replaced. release/acquire: whoever sees it sees what it holds.
   std::atomic<CallbackExtra*> extra{nullptr};

@@ -50,7 +50,8 @@ Form Registry::FormFor(const Callback& callback, std::uint32_t rights) {
   const Target& target = callback.origin->target;
   if (target.typed != nullptr) return Form::kSlow;
   const CallbackExtra* extra = callback.extra.load(std::memory_order_acquire);
-  const bool elsewhere = target.start != nullptr || (extra != nullptr && extra->executor != nullptr);
+  const bool elsewhere =
+      target.start != nullptr || (extra != nullptr && extra->executor != nullptr);
   return elsewhere ? Form::kGated : Form::kFast;
 }
 
@@ -94,9 +95,8 @@ Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
   const Ref<Callback> callback = MakeCallback(registry.origins_, std::move(origin), hash, spec);
   if (!callback) return OutOfMemory();
   callback->SetOwner(owner);
-  auto handle =
-      registry.AddHandle(*callback, owner, kRightsAll, callback->origin->target.function,
-                         callback->context, FormFor(*callback, kRightsAll));
+  auto handle = registry.AddHandle(*callback, owner, kRightsAll, callback->origin->target.function,
+                                   callback->context, FormFor(*callback, kRightsAll));
   if (!handle.ok()) return handle;
   (void)spec.context.Detach();
   callback->owner_next = owner.first_callback;
@@ -104,6 +104,7 @@ Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
   owner.first_callback = callback->id;
   ++owner.callbacks;
   ++registry.unreleased_callbacks_;
+  registry.Note(EventType::kRegistered, *handle, *callback, owner);
   return handle;
 }
 
@@ -146,6 +147,8 @@ Status Registry::Unregister(Handle handle, Code refusal) {
     if (auto usable = registry.CheckUsable(callback, SlotOf(handle), right); !usable.ok())
       return usable;
     registry.BeginDrain(callback, refusal);
+    registry.Note(refusal == Code::kRevoked ? EventType::kRevoked : EventType::kUnregistered,
+                  handle, callback, HolderOf(SlotOf(handle)));
     wake = registry.TakeWakeUp();
   }
   if (wake) HandleTable::Get().Poke();
@@ -174,16 +177,20 @@ Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_v
   }
   Registry& registry = callback.registry();
   object = Ref<Pin>::Adopt(new Pin(Ref<Callback>(&callback)));
-  const std::lock_guard lock(registry.mutex_);
+  std::unique_lock lock(registry.mutex_);
   HandleTable& table = HandleTable::Get();
-  if (table.form(SlotOf(handle)) == Form::kRetired) return NoObject(handle);
+  if (table.form(SlotOf(handle)) == Form::kRetired) {
+    lock.unlock();
+    return NoObject(handle);
+  }
   if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightInvoke); !usable.ok())
     return usable;
   CallbackExtra& extra = callback.NeedExtra();
   object->SetOwner(callback.owner());
-  auto pinned = registry.AddHandle(*object, HolderOf(SlotOf(handle)), 0, nullptr, nullptr,
-                                   Form::kSlow);
+  auto pinned =
+      registry.AddHandle(*object, HolderOf(SlotOf(handle)), 0, nullptr, nullptr, Form::kSlow);
   if (!pinned.ok()) return pinned.status();
+  registry.Note(EventType::kRegistered, *pinned, *object, HolderOf(SlotOf(handle)));
   ++extra.pins;
   callback.calls.fetch_add(1, std::memory_order_relaxed);
   return PinnedFunction{*pinned, target.typed, callback.context};

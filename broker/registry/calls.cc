@@ -31,8 +31,7 @@ Outcome RunNative(Callback& callback, const Request& request) {
   Outcome outcome{{}, Certainty::kStarted, {}};
   const Target& target = callback.origin->target;
   try {
-    outcome.status =
-        target.adapter(target.function, callback.context, request, &outcome.reply);
+    outcome.status = target.adapter(target.function, callback.context, request, &outcome.reply);
   } catch (abi::__forced_unwind&) {
     throw;  // the thread is being ended: not ours to stop
   } catch (const std::exception& error) {
@@ -113,7 +112,8 @@ Status Registry::Charge(Callback& callback, AsyncCall& call) {
 void Registry::Uncharge(Callback& callback, const AsyncCall& call) noexcept {
   Owner& owner = callback.owner();
   const OwnerBudget& budget = owner.options.budget;
-  if (budget.max_calls_in_flight != 0) owner.calls_in_flight.fetch_sub(1, std::memory_order_relaxed);
+  if (budget.max_calls_in_flight != 0)
+    owner.calls_in_flight.fetch_sub(1, std::memory_order_relaxed);
   if (budget.max_queued_bytes != 0)
     owner.queued_bytes.fetch_sub(call.charged_bytes_, std::memory_order_relaxed);
 }
@@ -124,8 +124,9 @@ Status Registry::Refusal(Handle handle) {
   const TransientPin pin(handle);
   if (pin.object() == nullptr) return NoObject(handle);
   if (pin.object()->kind != Kind::kCallback) {
-    return Status(Code::kWrongKind,
-                  "a " + std::string(KindName(pin.object()->kind)) + " handle cannot be invoked");
+    return Misused(handle,
+                   Status(Code::kWrongKind, "a " + std::string(KindName(pin.object()->kind)) +
+                                                " handle cannot be invoked"));
   }
   auto& callback = static_cast<Callback&>(*pin.object());
   Registry& registry = callback.registry();
@@ -171,7 +172,8 @@ Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
     if (pin.form() != Form::kGated) {
       Status refusal = Refusal(handle);
       if (!refusal.ok()) return refusal;
-      return Status(Code::kUnavailable, "the callback was suspended and resumed in between: try again");
+      return Status(Code::kUnavailable,
+                    "the callback was suspended and resumed in between: try again");
     }
     callback = static_cast<Callback*>(pin.object());
     if (Status charged = Charge(*callback, *call); !charged.ok()) return charged;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <new>
 #include <string>
 
@@ -84,10 +83,10 @@ base::Result<Handle> HandleTable::Allocate(Object& object, NativeFunction functi
   } else {
     number = limit_.load(std::memory_order_relaxed);
     if (slots_ == nullptr || number == kSlots) {
-      return Status(Code::kResourceExhausted,
-                    "the handle table is full: " + std::to_string(kSlots - kFirstSlot) +
-                        " handles are open",
-                    "HANDLE_TABLE_FULL");
+      return Status(
+          Code::kResourceExhausted,
+          "the handle table is full: " + std::to_string(kSlots - kFirstSlot) + " handles are open",
+          "HANDLE_TABLE_FULL");
     }
     auto& chunk = cold_[number >> kChunkBits];
     if (chunk == nullptr) chunk.reset(new (std::nothrow) ColdSlot[kChunkSlots]);
@@ -146,10 +145,8 @@ Status HandleTable::Explain(Handle handle) {
     issued = GenerationOf(handle) != 0 &&
              (handle == newest || GenerationOf(handle) < GenerationOf(newest));
   }
-  char text[20];
-  std::snprintf(text, sizeof text, "0x%016llx", static_cast<unsigned long long>(handle));
-  if (!issued)
-    return Status(Code::kMalformed, std::string(text) + " was never a handle of this process");
+  const std::string text = HandleText(handle);
+  if (!issued) return Status(Code::kMalformed, text + " was never a handle of this process");
   return Status(Code::kStale, std::string("the ").append(KindName(KindOf(handle))) + " handle " +
                                   text + " was released");
 }
@@ -229,14 +226,14 @@ void HandleTable::Poke() {
   event_.notify_all();
 }
 
-void HandleTable::WaitForPoke(std::uint64_t seen, std::int64_t timeout_ns) {
+bool HandleTable::WaitForPoke(std::uint64_t seen, std::int64_t timeout_ns) {
   std::unique_lock lock(event_mutex_);
   const auto poked = [&] { return epoch_ != seen; };
   if (timeout_ns == kForEver) {
     event_.wait(lock, poked);
-  } else {
-    event_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), poked);
+    return true;
   }
+  return event_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), poked);
 }
 
 }  // namespace belay::registry

@@ -345,6 +345,7 @@ TEST_F(RegistryTest, R4_EachReasonForRefusalHasItsOwnCode) {
     // The first reason stays, and ending it again is no error.
     EXPECT_TRUE(Registry::Unregister(other, Code::kRevoked).ok());
     EXPECT_EQ(CodeOf(Call(other)), c.code);
+    EXPECT_TRUE(Registry::Drain(other, kPatienceNs).ok());
     EXPECT_EQ(Registry::Describe(other)->state, State::kReleased);
     EXPECT_TRUE(Registry::Release(other).ok());
     EXPECT_EQ(CodeOf(Call(other)), Code::kStale);

@@ -10,6 +10,7 @@
 // release after a quiet time is prompt, and those that follow share a round.
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -53,9 +54,7 @@ void Registry::Reap() {
     const std::uint64_t seen = table.epoch();
     if (!HasWork()) {
       asleep_ = true;
-      lock.unlock();
-      table.WaitForPoke(seen, HandleTable::kForEver);
-      lock.lock();
+      SleepUntilPoked(lock, seen);
       continue;
     }
     table.waiting_reapers.fetch_add(1, std::memory_order_seq_cst);
@@ -66,9 +65,13 @@ void Registry::Reap() {
     if (!awaited.calls) table.reapers_awaiting_calls.fetch_sub(1, std::memory_order_seq_cst);
     if (!progress || (hurried_ == 0 && close_state_ == CloseState::kOpen)) {
       asleep_ = !progress;
-      lock.unlock();
-      table.WaitForPoke(seen, progress ? kNapNs : HandleTable::kForEver);
-      lock.lock();
+      if (asleep_) {
+        SleepUntilPoked(lock, seen);
+      } else {
+        lock.unlock();
+        table.WaitForPoke(seen, kNapNs);
+        lock.lock();
+      }
     }
     if (awaited.hazards) table.waiting_reapers.fetch_sub(1, std::memory_order_seq_cst);
     if (awaited.calls) table.reapers_awaiting_calls.fetch_sub(1, std::memory_order_seq_cst);
@@ -79,9 +82,25 @@ void Registry::Reap() {
   lock.unlock();
   attachment.reset();
   root = {};
+  if (events_ != nullptr) events_->EndWaits();
+  graveyard_->Close();
+  table.graveyards().Closed(*graveyard_);
   lock.lock();
   close_state_ = CloseState::kClosed;
   progress_.notify_all();
+}
+
+// Looks after stuck calls now and then, if anybody wants to know of them.
+void Registry::SleepUntilPoked(std::unique_lock<std::mutex>& lock, std::uint64_t seen) {
+  HandleTable& table = HandleTable::Get();
+  lock.unlock();
+  if (options_.stuck_after_ns == 0) {
+    table.WaitForPoke(seen, HandleTable::kForEver);
+  } else {
+    const std::int64_t period_ns = std::max<std::int64_t>(options_.stuck_after_ns / 2, kNapNs);
+    while (!table.WaitForPoke(seen, period_ns)) WarnOfStuckCalls();
+  }
+  lock.lock();
 }
 
 // After a round without progress: what must end before the next can have any? Only what is waited for
@@ -181,8 +200,8 @@ bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock) {
   while (rest != 0) {
     Callback& callback = CallbackAt(rest);
     rest = callback.owner_next;
-    const bool in_use = scan_.HasObject(callback.id) || callback.pins() != 0 ||
-                        callback.in_flight() != 0;
+    const bool in_use =
+        scan_.HasObject(callback.id) || callback.pins() != 0 || callback.in_flight() != 0;
     std::uint32_t& list = callback.fenced && (!in_use || kFaultReleaseEarly) ? ready : draining_;
     callback.owner_next = std::exchange(list, callback.id);
   }
@@ -227,6 +246,7 @@ void Registry::MarkReleased(std::span<Callback* const> released,
     callback->state = State::kReleased;
     --callback->owner().callbacks;
     --unreleased_callbacks_;
+    NoteState(EventType::kDrained, *callback);
     CallbackExtra* const extra = callback->extra.load(std::memory_order_acquire);
     if (extra == nullptr) continue;
     for (OwnedContext& notice : extra->drain_notices) notices.push_back(std::move(notice));

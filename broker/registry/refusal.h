@@ -13,9 +13,15 @@
 
 namespace belay::registry {
 
-// A handle that leads to no live object: STALE, MALFORMED, or CLOSED in a fork.
+// A handle that leads to no live object: STALE, with what is remembered of its end, MALFORMED, or CLOSED in
+// a fork. This and the next two are misuse, and do what its policy says (misuse.h).
+// REQUIRES: no lock is held.
 base::Status NoObject(Handle handle);
+// REQUIRES for both: the caller has pinned the handle, and holds no lock.
 base::Status WrongKind(Handle handle, std::string_view wanted);
+base::Status Misused(Handle handle, base::Status status);
+// As NoObject, without consequences.
+base::Status Explained(Handle handle);
 // RESOURCE_EXHAUSTED: the owner has all the `what` that its budget allows.
 base::Status OverBudget(const Owner& owner, std::string_view what, std::uint64_t most);
 // REQUIRES for both: the registry's mutex is held.

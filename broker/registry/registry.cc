@@ -15,19 +15,39 @@ using base::Status;
 
 namespace {
 constexpr std::size_t kLeakLines = 20;
+
+MisusePolicy OwnPolicy(const RegistryOptions& options) {
+  return options.misuse == MisusePolicy::kInherit ? MisusePolicy::kReturn : options.misuse;
+}
+
+std::shared_ptr<Graveyard> MakeGraveyard(const RegistryOptions& options) {
+  Graveyard::Options wish;
+  wish.tombstones = options.tombstones;
+  // The life of a callback is three records, each with one new text at most where every callback has a label of
+  // its own: half of this many outlive the records that have their numbers.
+  wish.texts = 8 * std::max(options.tombstones, options.events);
+  wish.misuse = OwnPolicy(options);
+  wish.log = options.log;
+  wish.clock = options.clock;
+  return std::make_shared<Graveyard>(std::move(wish));
+}
 }  // namespace
 
 Registry::Registry(RegistryOptions options)
     : Object(Kind::kBroker),
       options_(std::move(options)),
-      opened_ns_(options_.clock->CoarseMonotonicNs()) {}
+      opened_ns_(options_.clock->CoarseMonotonicNs()),
+      opened_unix_ns_(options_.clock->WallNs()),
+      graveyard_(MakeGraveyard(options_)),
+      events_(options_.events == 0 ? nullptr : std::make_unique<EventRing>(options_.events)) {}
 
 Registry::~Registry() = default;
 
 Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
   if (HandleTable::Forked()) return HandleTable::ForkedStatus();
   auto registry = Ref<Registry>::Adopt(new Registry(std::move(options)));
-  registry->root_ = Ref<Owner>::Adopt(new Owner(registry, registry->options_.name, {}));
+  registry->root_ = Ref<Owner>::Adopt(
+      new Owner(registry, registry->options_.name, {{}, registry->graveyard_->misuse()}));
   registry->root_->id = HandleTable::Get().objects().Adopt(registry->root_.get());
   if (registry->root_->id == 0) {
     registry->root_ = {};
@@ -41,6 +61,7 @@ Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
     return Status(Code::kResourceExhausted,
                   std::string("cannot start the registry's thread: ") + error.what());
   }
+  HandleTable::Get().graveyards().Add(registry->graveyard_);
   Status failed;
   {
     const std::lock_guard lock(registry->mutex_);
@@ -121,6 +142,7 @@ std::vector<std::string> Registry::LeakReport() {
       if (object.kind == Kind::kOwner) holders.push_back(static_cast<const Owner*>(&object));
       const bool is_pin = object.kind == Kind::kPin;
       if ((object.kind != Kind::kCallback && !is_pin) || ++leaks > kLeakLines) continue;
+      Note(EventType::kLeaked, table.handle_of(held), table.object_of(held), HolderOf(held));
       const HandleInfo info = DescribeLocked(held);
       lines.push_back(std::string("still open at close: ") + (is_pin ? "a pin of " : "") +
                       "callback \"" + info.label + "\", owner \"" + info.owner_name +

@@ -26,9 +26,9 @@ namespace belay::registry {
 using NativeFunction = std::int32_t (*)(void* context, ::belay_call* call);
 
 enum class Form : std::uint64_t {
-  kFast = 0,     // calls run the function at once
-  kSlow = 1,     // live, but a call must ask: no right to invoke, suspended, draining, not a callback
-  kGated = 2,    // live, and calls go through Registry::Submit: an executor, a gate, another process
+  kFast = 0,   // calls run the function at once
+  kSlow = 1,   // live, but a call must ask: no right to invoke, suspended, draining, not a callback
+  kGated = 2,  // live, and calls go through Registry::Submit: an executor, a gate, another process
   kRetired = 3,  // released; or free
 };
 
@@ -49,7 +49,8 @@ struct alignas(32) Slot {
   std::atomic<std::uint64_t> key{0};
   NativeFunction function = nullptr;
   void* context = nullptr;
-  std::uint32_t object = 0;         // its number (object_arena.h); the slot holds a reference on it; 0: free
+  std::uint32_t object =
+      0;  // its number (object_arena.h); the slot holds a reference on it; 0: free
   std::uint32_t created_ticks = 0;  // see Registry::Ticks
 };
 static_assert(sizeof(Slot) == 32);
