@@ -49,6 +49,22 @@ belay_status belay_describe(belay_handle handle, belay_handle_info* info) {
   });
 }
 
+belay_status belay_explain(belay_handle handle, char* text, uint64_t capacity, uint64_t* size) {
+  return Guarded([&] {
+    if (size == nullptr) return InvalidArgument("size is null");
+    if (text == nullptr && capacity != 0) return InvalidArgument("text is null with a capacity");
+    auto explained = Registry::Explain(handle);
+    if (!explained.ok()) return Fail(explained.status());
+    *size = explained->size() + 1;
+    if (*size > capacity) {
+      return Fail(belay::base::Code::kBufferTooSmall,
+                  "the text has " + std::to_string(*size) + " bytes");
+    }
+    std::memcpy(text, explained->c_str(), explained->size() + 1);
+    return BELAY_OK;
+  });
+}
+
 belay_status belay_list(belay_handle broker, uint64_t* after, belay_handle_info* infos,
                         uint64_t capacity, uint64_t* count) {
   return Guarded([&] {
