@@ -92,6 +92,7 @@ Status Broker::Start() {
   wish.tombstones = options_.tombstones;
   wish.events = options_.events;
   wish.misuse = options_.misuse;
+  wish.stuck_after_ns = options_.stuck_after_ns;
   wish.on_released = [weak = weak_from_this()](const registry::Object& callback) {
     if (const auto self = weak.lock()) self->CallbackReleased(callback);
   };

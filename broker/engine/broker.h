@@ -43,6 +43,7 @@ struct BrokerOptions {
   std::size_t tombstones = registry::RegistryOptions().tombstones;
   std::size_t events = registry::RegistryOptions().events;
   registry::MisusePolicy misuse = registry::MisusePolicy::kReturn;
+  std::int64_t stuck_after_ns = registry::RegistryOptions().stuck_after_ns;
   // Paces what is repeated, and tells ages. Must outlive the broker.
   const base::Clock* clock = &base::Clock::System();
 };

@@ -32,7 +32,7 @@ Ref<Callback> MakeCallback(Origins& origins, Origin&& wanted, std::size_t hash,
   auto callback = Ref<Callback>::Adopt(new (cell.memory) Callback(cell.number, std::move(origin)));
   try {
     if (callback->origin->target.start != nullptr || spec.executor != nullptr) {
-      CallbackExtra& extra = callback->NeedExtra();
+      CallbackExtra& extra = callback->NeedExtra(spec.breaker);
       extra.executor = spec.executor;
       extra.executor_keeper = spec.executor_keeper;
     }
@@ -46,13 +46,15 @@ Ref<Callback> MakeCallback(Origins& origins, Origin&& wanted, std::size_t hash,
 }  // namespace
 
 Form Registry::FormFor(const Callback& callback, std::uint32_t rights) {
-  if (callback.state != State::kLive || (rights & kRightInvoke) == 0) return Form::kSlow;
+  const bool refuses = callback.state != State::kLive && callback.state != State::kQuarantined;
+  if (refuses || (rights & kRightInvoke) == 0) return Form::kSlow;
   const Target& target = callback.origin->target;
   if (target.typed != nullptr) return Form::kSlow;
   const CallbackExtra* extra = callback.extra.load(std::memory_order_acquire);
   const bool elsewhere =
       target.start != nullptr || (extra != nullptr && extra->executor != nullptr);
-  return elsewhere ? Form::kGated : Form::kFast;
+  if (elsewhere) return Form::kGated;  // quarantined, too: its breaker is asked each time
+  return callback.state == State::kLive ? Form::kFast : Form::kSlow;
 }
 
 void Registry::SetForms(Callback& callback) {
@@ -126,8 +128,9 @@ void Registry::BeginDrain(Callback& callback, Code refusal) {
 }
 
 Status Registry::CheckUsable(Callback& callback, std::uint32_t number, std::uint32_t rights) const {
-  const Status refused =
-      (rights & kRightInvoke) != 0 ? RefusesCalls(callback) : DeadCallback(callback);
+  const Status refused = (rights & kRightInvoke) != 0
+                             ? RefusesCalls(callback, options_.clock->CoarseMonotonicNs())
+                             : DeadCallback(callback);
   if (!refused.ok()) return refused;
   const std::uint32_t missing = rights & ~std::uint32_t{HandleTable::Get().cold(number).rights};
   return missing == 0 ? Status() : MissingRight(callback, missing);

@@ -135,7 +135,7 @@ Status Registry::Suspend(Handle handle, std::int64_t timeout_ns) {
       if (calls == 0 && pins == 0) return DeadCallback(callback);
       if (left_ns <= 0) {
         if (callback.state == State::kSuspended) {
-          callback.state = State::kLive;
+          callback.state = StateInUse(callback);
           SetForms(callback);
           registry.NoteState(EventType::kResumed, callback);
         }
@@ -156,7 +156,7 @@ Status Registry::Resume(Handle handle) {
   if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightUnregister); !usable.ok())
     return usable;
   if (callback.state != State::kSuspended) return {};
-  callback.state = State::kLive;
+  callback.state = StateInUse(callback);
   SetForms(callback);
   registry.NoteState(EventType::kResumed, callback);
   return {};

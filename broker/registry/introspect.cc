@@ -48,6 +48,27 @@ bool IsLive(std::uint32_t number) { return HandleTable::Get().form(number) != Fo
 
 }  // namespace
 
+std::int64_t Registry::AgeNs(std::uint32_t number) const noexcept {
+  constexpr std::int64_t kTickNs = 100'000'000;
+  return (Ticks() - std::int64_t{HandleTable::Get().slot(number).created_ticks}) * kTickNs;
+}
+
+bool Registry::LetsThrough(const HandleFilter& filter, std::uint32_t number) const {
+  const Object& object = HandleTable::Get().object_of(number);
+  const bool is_callback = object.kind == Kind::kCallback;
+  const auto& callback = static_cast<const Callback&>(object);
+  if (filter.kind != Kind::kNone && object.kind != filter.kind) return false;
+  if (filter.state && (!is_callback || callback.state != *filter.state)) return false;
+  if (filter.use == HandleFilter::Use::kOnlyRelease && (!is_callback || callback.is_live()))
+    return false;
+  if (AgeNs(number) < filter.min_age_ns) return false;
+  if (!filter.owner_name.empty() &&
+      (!object.has_owner() || object.owner().name != filter.owner_name))
+    return false;
+  if (!filter.holder_name.empty() && HolderOf(number).name != filter.holder_name) return false;
+  return object.label().find(filter.label_part) != std::string_view::npos;
+}
+
 HandleInfo Registry::DescribeLocked(std::uint32_t number) {
   HandleTable& table = HandleTable::Get();
   Object& object = table.object_of(number);
@@ -57,8 +78,7 @@ HandleInfo Registry::DescribeLocked(std::uint32_t number) {
   info.label = object.label();
   info.references = object.handles;
   info.rights = table.cold(number).rights;
-  constexpr std::int64_t kTickNs = 100'000'000;
-  info.age_ns = (Ticks() - std::int64_t{table.slot(number).created_ticks}) * kTickNs;
+  info.age_ns = AgeNs(number);
   info.created_unix_ns = options_.clock->WallNs() - info.age_ns;
   if (object.has_owner()) {
     info.owner_name = object.owner().name;
@@ -120,7 +140,8 @@ Result<std::string> Registry::Explain(Handle handle) {
   return explained.message();
 }
 
-std::vector<HandleInfo> Registry::List(std::uint64_t* after, std::size_t limit) {
+std::vector<HandleInfo> Registry::List(std::uint64_t* after, std::size_t limit,
+                                       const HandleFilter& filter) {
   HandleTable& table = HandleTable::Get();
   std::vector<HandleInfo> infos;
   if (HandleTable::Forked()) return infos;
@@ -139,7 +160,7 @@ std::vector<HandleInfo> Registry::List(std::uint64_t* after, std::size_t limit) 
         next = number;
         break;
       }
-      if (IsLive(number)) infos.push_back(DescribeLocked(number));
+      if (IsLive(number) && LetsThrough(filter, number)) infos.push_back(DescribeLocked(number));
     }
   }
   *after = next - 1;

@@ -83,17 +83,21 @@ Status Registry::CloseOwnerWith(Handle handle, Contexts contexts) {
   auto& closing = static_cast<Owner&>(**found);
   Registry& registry = closing.registry();
   bool wake = false;
+  std::vector<std::string> leaks;
   {
     std::unique_lock lock(registry.mutex_);
     if (closing.closed) {
       lock.unlock();
       return NoObject(handle);
     }
+    leaks = registry.LeakReport(closing);
     registry.CloseOwnerLocked(closing, contexts);
     registry.RetireHandle(SlotOf(handle));
     wake = registry.TakeWakeUp();
   }
   if (wake) HandleTable::Get().Poke();
+  // What an owner holds goes with it, which is what owners are for: no reason for a warning.
+  for (const std::string& line : leaks) registry.Log(LogLevel::kInfo, line);
   return {};
 }
 

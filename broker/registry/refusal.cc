@@ -89,15 +89,19 @@ Status DeadCallback(const Callback& callback) {
                 Named(callback) + ": " + std::string(Reason(callback.refusal())));
 }
 
-Status RefusesCalls(const Callback& callback) {
+Status Quarantined(const Callback& callback, std::int64_t now_ns) {
+  const Status why = callback.extra.load(std::memory_order_acquire)->breaker.Refusal(now_ns);
+  return Status(why.code(), Named(callback) + ": " + why.message(), why.reason());
+}
+
+Status RefusesCalls(const Callback& callback, std::int64_t now_ns) {
   if (callback.state == State::kSuspended) {
     return Status(Code::kSuspended,
                   Named(callback) + " is suspended: call again when it is resumed");
   }
-  if (callback.state == State::kQuarantined) {
-    return Status(Code::kQuarantined,
-                  Named(callback) + " is quarantined after failures of what runs it");
-  }
+  if (callback.state == State::kQuarantined &&
+      !callback.extra.load(std::memory_order_acquire)->breaker.IsProbeDue(now_ns))
+    return Quarantined(callback, now_ns);
   return DeadCallback(callback);
 }
 

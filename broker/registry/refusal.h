@@ -24,11 +24,13 @@ base::Status Misused(Handle handle, base::Status status);
 base::Status Explained(Handle handle);
 // RESOURCE_EXHAUSTED: the owner has all the `what` that its budget allows.
 base::Status OverBudget(const Owner& owner, std::string_view what, std::uint64_t most);
+// Why its breaker refuses calls. REQUIRES: it has been quarantined.
+base::Status Quarantined(const Callback& callback, std::int64_t now_ns);
 // REQUIRES for both: the registry's mutex is held.
 // Why the callback refuses whatever is asked of it; OK if it is live.
 base::Status DeadCallback(const Callback& callback);
-// Why it refuses calls; OK if it does not.
-base::Status RefusesCalls(const Callback& callback);
+// Why it refuses calls; OK if it does not, or the next one would be its breaker's probe.
+base::Status RefusesCalls(const Callback& callback, std::int64_t now_ns);
 // PERMISSION_DENIED, naming the first missing right.
 base::Status MissingRight(const Callback& callback, std::uint32_t missing);
 

@@ -14,8 +14,6 @@ using base::Result;
 using base::Status;
 
 namespace {
-constexpr std::size_t kLeakLines = 20;
-
 MisusePolicy OwnPolicy(const RegistryOptions& options) {
   return options.misuse == MisusePolicy::kInherit ? MisusePolicy::kReturn : options.misuse;
 }
@@ -100,7 +98,7 @@ Status Registry::Close(std::int64_t timeout_ns) {
     if (close_state_ != CloseState::kOpen)
       return Status(Code::kClosed, "the broker is already closed");
     close_state_ = CloseState::kClosing;
-    leaks = LeakReport();
+    leaks = LeakReport(*root_);
     CloseOwnerLocked(*root_, Contexts::kRelease);
   }
   HandleTable::Get().Poke();
@@ -127,34 +125,6 @@ Status Registry::Close(std::int64_t timeout_ns) {
   return Status(
       Code::kDeadlineExceeded,
       "the broker is closed, but calls are still in flight; it finishes when they have returned");
-}
-
-std::vector<std::string> Registry::LeakReport() {
-  std::vector<std::string> lines;
-  std::size_t leaks = 0;
-  HandleTable& table = HandleTable::Get();
-  std::vector<const Owner*> holders{root_.get()};
-  while (!holders.empty()) {
-    const Owner& holder = *holders.back();
-    holders.pop_back();
-    for (std::uint32_t held = holder.first_held; held != 0; held = table.cold(held).holder_next) {
-      const Object& object = table.object_of(held);
-      if (object.kind == Kind::kOwner) holders.push_back(static_cast<const Owner*>(&object));
-      const bool is_pin = object.kind == Kind::kPin;
-      if ((object.kind != Kind::kCallback && !is_pin) || ++leaks > kLeakLines) continue;
-      Note(EventType::kLeaked, table.handle_of(held), table.object_of(held), HolderOf(held));
-      const HandleInfo info = DescribeLocked(held);
-      lines.push_back(std::string("still open at close: ") + (is_pin ? "a pin of " : "") +
-                      "callback \"" + info.label + "\", owner \"" + info.owner_name +
-                      "\", held by \"" + info.holder_name + "\", for " +
-                      std::to_string(info.age_ns / 1'000'000'000) + " s, references " +
-                      std::to_string(info.references) +
-                      (info.site.empty() ? "" : ", registered at " + info.site));
-    }
-  }
-  if (leaks > kLeakLines)
-    lines.push_back("... and " + std::to_string(leaks - kLeakLines) + " handles more");
-  return lines;
 }
 
 void Registry::Log(LogLevel level, std::string_view text) const {

@@ -85,6 +85,21 @@ struct HandleInfo {
   std::uint64_t stuck = 0;  // calls that run for longer than RegistryOptions::stuck_after_ns
 };
 
+// Which handles to list: those for which all that is said here holds.
+struct HandleFilter {
+  enum class Use : std::uint8_t {
+    kAny,
+    kOnlyRelease,  // leaks, probably: their callback is unregistered, revoked or its owner closed
+  };
+  Kind kind = Kind::kNone;  // kNone: any
+  std::optional<State> state;
+  std::string owner_name;  // empty: any; as for the next two
+  std::string holder_name;
+  std::string label_part;
+  std::int64_t min_age_ns = 0;
+  Use use = Use::kAny;
+};
+
 // A call that some thread is in.
 struct RunningCall {
   Handle handle = 0;  // through which it was called
@@ -154,6 +169,10 @@ class Registry final : public Object {
   // none is in flight. DEADLINE_EXCEEDED: some still are; the callback is callable again. Idempotent.
   static base::Status Suspend(Handle handle, std::int64_t timeout_ns);
   static base::Status Resume(Handle handle);
+  // Calls are refused as QUARANTINED until restored: quarantine.cc. They need no right: an administrator's.
+  static base::Status Quarantine(Handle handle);
+  // Ends a quarantine, whoever began it, and forgets failures.
+  static base::Status Restore(Handle handle);
   // `notify` runs once when drained, on the reaper's thread; not on failure.
   static base::Status NotifyDrained(Handle handle, ReleaseFunction notify, void* context);
 
@@ -188,8 +207,10 @@ class Registry final : public Object {
   static base::Result<HandleInfo> Describe(Handle handle);
   // One sentence about a handle, live or dead; asking is no misuse. MALFORMED for what never was one.
   static base::Result<std::string> Explain(Handle handle);
-  // Up to `limit` handles of this registry in slots after `*after`, which is moved on.
-  std::vector<HandleInfo> List(std::uint64_t* after, std::size_t limit);
+  // Up to `limit` handles of this registry that `filter` lets through, in slots after `*after`, which is moved
+  // on.
+  std::vector<HandleInfo> List(std::uint64_t* after, std::size_t limit,
+                               const HandleFilter& filter = {});
   // Names of those who hold handles to the same object, one for each handle.
   static std::vector<std::string> Holders(Handle handle);
 
@@ -257,12 +278,21 @@ class Registry final : public Object {
   static base::Status CloseOwnerWith(Handle handle, Contexts contexts);
   // Takes `call`, or says why not and leaves it. REQUIRES: mutex_ not held.
   static base::Status Submit(Handle handle, std::unique_ptr<AsyncCall>& call);
+  // Asks the breaker of a callback that runs elsewhere, and tells it how the call ended.
+  // REQUIRES: the callback is pinned, or the call in flight; mutex_ not held.
+  static base::Result<Breaker::Permit> Admit(Callback& callback);
+  static void Report(Callback& callback, Breaker::Permit permit, base::Code outcome);
+  void FollowBreaker(Callback& callback);
+  static State StateInUse(const Callback& callback);
   // Counts the call as in flight and charges the owner's budget; Uncharge ends the latter.
   static base::Status Charge(Callback& callback, AsyncCall& call);
   static void Uncharge(Callback& callback, const AsyncCall& call) noexcept;
   base::Status CheckUsable(Callback& callback, std::uint32_t slot, std::uint32_t rights) const;
   HandleInfo DescribeLocked(std::uint32_t slot);
-  std::vector<std::string> LeakReport();
+  bool LetsThrough(const HandleFilter& filter, std::uint32_t slot) const;
+  // What callbacks' handles and pins `closing`, and the owners under it, hold: leaks.cc.
+  std::vector<std::string> LeakReport(const Owner& closing);
+  std::int64_t AgeNs(std::uint32_t slot) const noexcept;
   // True if the reaper sleeps and must be woken, by HandleTable::Poke(), once mutex_ has been let go.
   [[nodiscard]] bool TakeWakeUp() noexcept { return std::exchange(asleep_, false); }
   // REQUIRES: mutex_ not held.

@@ -57,6 +57,10 @@ belay_status belay_open(const belay_broker_options* options, belay_handle* broke
       return InvalidArgument("options->tombstones and ->events are at most 16777216, or BELAY_OFF");
     if (!LoadMisuse(given.misuse, &wish.misuse))
       return InvalidArgument("options->misuse is none of BELAY_MISUSE_...");
+    if (given.stuck_after_ms != 0) {
+      wish.stuck_after_ns =
+          given.stuck_after_ms == UINT64_MAX ? 0 : Nanoseconds(given.stuck_after_ms);
+    }
     auto opened = Broker::Open(std::move(wish));
     if (!opened.ok()) return Fail(opened.status());
     *broker = (*opened)->handle();

@@ -142,6 +142,17 @@ TEST_F(OwnersTest, R7_ASuspendedCallbackRefusesAndResumes) {
   EXPECT_EQ(belay_invoke(handle, &call), BELAY_OK);
 }
 
+TEST_F(OwnersTest, R14_AQuarantinedCallbackRefusesUntilRestored) {
+  const belay_handle handle = Register(NewProbe());
+  EXPECT_EQ(belay_quarantine(handle), BELAY_OK);
+  belay_call call = BELAY_CALL_INIT;
+  EXPECT_EQ(belay_invoke(handle, &call), BELAY_QUARANTINED);
+  EXPECT_EQ(LastReason(), "TRIPPED");
+  EXPECT_EQ(belay_restore(handle), BELAY_OK);
+  EXPECT_EQ(belay_invoke(handle, &call), BELAY_OK);
+  EXPECT_EQ(belay_quarantine(broker_), BELAY_WRONG_KIND);
+}
+
 TEST_F(OwnersTest, R15_AHandleIsExplainedAliveDeadAndAfterTheClose) {
   const belay_handle handle = Register(NewProbe());
   char text[512];
@@ -187,6 +198,70 @@ TEST_F(OwnersTest, R15_EventsAreReadByPagesAndWaitedFor) {
   one.struct_size = sizeof one - 1;
   EXPECT_EQ(belay_events_read(broker_, &next, 0, &one, 1, &count), BELAY_INVALID_ARGUMENT);
   EXPECT_EQ(belay_events_read(broker_, &next, 0, nullptr, 1, &count), BELAY_INVALID_ARGUMENT);
+}
+
+TEST_F(OwnersTest, R15_AFilterPicksWhatIsListed) {
+  const belay_handle owner = OpenWith(broker_, Options("picked"));
+  const belay_handle handle = RegisterUnder(owner, NewProbe());
+  Register(NewProbe());
+  belay_list_filter filter{};
+  filter.struct_size = sizeof filter;
+  filter.kind = BELAY_KIND_CALLBACK;
+  filter.owner_name = "picked";
+  std::uint64_t after = 0;
+  std::uint64_t count = 0;
+  belay_handle_info infos[4]{};
+  infos[0].struct_size = sizeof infos[0];
+  EXPECT_EQ(belay_list_where(broker_, &filter, &after, infos, 4, &count), BELAY_OK);
+  ASSERT_EQ(count, 1U);
+  EXPECT_EQ(infos[0].handle, handle);
+  filter.flags = BELAY_LIST_ONLY_RELEASE;
+  after = 0;
+  EXPECT_EQ(belay_list_where(broker_, &filter, &after, infos, 4, &count), BELAY_OK);
+  EXPECT_EQ(count, 0U);
+  for (const std::uint32_t flags : {2U, 0x80000001U}) {
+    filter.flags = flags;
+    EXPECT_EQ(belay_list_where(broker_, &filter, &after, infos, 4, &count), BELAY_INVALID_ARGUMENT);
+  }
+  filter.flags = 0;
+  filter.state = 6;
+  EXPECT_EQ(belay_list_where(broker_, &filter, &after, infos, 4, &count), BELAY_INVALID_ARGUMENT);
+  filter.state = 0;
+  filter.kind = -1;
+  EXPECT_EQ(belay_list_where(broker_, &filter, &after, infos, 4, &count), BELAY_INVALID_ARGUMENT);
+}
+
+TEST_F(OwnersTest, I1_AProgramWithTheFirstHandleInfoIsServed) {
+  const belay_handle handle = Register(NewProbe());
+  belay_handle_info info{};
+  info.struct_size = offsetof(belay_handle_info, longest_running_ns);
+  info.longest_running_ns = -7;
+  EXPECT_EQ(belay_describe(handle, &info), BELAY_OK) << LastMessage();
+  EXPECT_EQ(info.handle, handle);
+  EXPECT_EQ(info.longest_running_ns, -7) << "not its to know";
+}
+
+TEST_F(OwnersTest, R15_CallsThatRunAreListed) {
+  Probe& probe = NewProbe();
+  const belay_handle handle = Register(probe);
+  probe.body = [&](belay_call*) {
+    belay_running_call calls[2]{};
+    calls[0].struct_size = sizeof calls[0];
+    std::uint64_t count = 0;
+    EXPECT_EQ(belay_stuck_calls(broker_, 0, calls, 2, &count), BELAY_OK);
+    EXPECT_EQ(count, 1U);
+    EXPECT_EQ(calls[0].handle, handle);
+    EXPECT_STREQ(calls[0].label, "probe");
+    EXPECT_STREQ(calls[0].holder_name, "broker");
+    EXPECT_NE(calls[0].thread_id, 0U);
+    EXPECT_EQ(belay_stuck_calls(broker_, 60'000, calls, 2, &count), BELAY_OK);
+    EXPECT_EQ(count, 0U);
+    EXPECT_EQ(belay_stuck_calls(broker_, 0, nullptr, 2, &count), BELAY_INVALID_ARGUMENT);
+    return BELAY_OK;
+  };
+  belay_call call = BELAY_CALL_INIT;
+  EXPECT_EQ(belay_invoke(handle, &call), BELAY_OK);
+  EXPECT_EQ(probe.calls.load(), 1);
 }
 
 TEST(OpenTest, R15_R19_OptionsOfABrokerAreChecked) {

@@ -57,13 +57,13 @@ typedef int32_t belay_status;
 #define BELAY_UNAVAILABLE 14
 #define BELAY_DATA_LOSS 15
 #define BELAY_UNAUTHENTICATED 16
-#define BELAY_STALE 32        /* the handle was released */
-#define BELAY_WRONG_KIND 33   /* a live handle, of another kind than this call takes */
-#define BELAY_MALFORMED 34    /* never was a handle */
-#define BELAY_UNREGISTERED 35 /* the callback was unregistered by its owner */
-#define BELAY_REVOKED 36      /* the callback was revoked by an administrator */
-#define BELAY_QUARANTINED 37
-#define BELAY_SUSPENDED 38
+#define BELAY_STALE 32            /* the handle was released */
+#define BELAY_WRONG_KIND 33       /* a live handle, of another kind than this call takes */
+#define BELAY_MALFORMED 34        /* never was a handle */
+#define BELAY_UNREGISTERED 35     /* the callback was unregistered by its owner */
+#define BELAY_REVOKED 36          /* the callback was revoked by an administrator */
+#define BELAY_QUARANTINED 37      /* see belay_quarantine */
+#define BELAY_SUSPENDED 38        /* see belay_suspend */
 #define BELAY_OWNER_CLOSED 39     /* the owner that registered the callback is closed */
 #define BELAY_HOST_LOST 40        /* the process that ran the callback is gone */
 #define BELAY_CLOSED 41           /* the broker is closed, or this process is a fork */
@@ -165,6 +165,8 @@ typedef struct belay_broker_options {
   uint32_t events;        /* events kept for belay_events_read, 40 bytes each; 0: 4096; or BELAY_OFF */
   int32_t misuse;         /* BELAY_MISUSE_...: of handles and owners that say nothing else */
   uint32_t reserved2;     /* 0 */
+  uint64_t
+      stuck_after_ms; /* a call that runs for longer is told to the log, once; 0: 10,000; UINT64_MAX: never */
 } belay_broker_options;
 
 /* Opens a broker: a registry of callbacks and, if asked, the store. `options` may be null. May block
@@ -305,9 +307,20 @@ BELAY_API belay_status belay_suspend(belay_handle callback, uint64_t timeout_ms)
 /* Ends a suspension; OK also when there is none. Errors: as belay_suspend, but for the first two. */
 BELAY_API belay_status belay_resume(belay_handle callback);
 
+/* Makes a callback refuse calls with BELAY_QUARANTINED until belay_restore. A callback that does not run on
+ * its caller's thread is quarantined by itself when its infrastructure fails 8 times in a row (its
+ * host is lost, does not answer in time, drops calls; failures of its own do not count), and tried
+ * again with one call after a second, then two, and so on up to a minute. Needs no right: this
+ * is for administrators. Errors: UNREGISTERED and its kin; handle errors. */
+BELAY_API belay_status belay_quarantine(belay_handle callback);
+
+/* Ends a quarantine, of either sort, at once. OK also when there is none. Errors: as belay_quarantine. */
+BELAY_API belay_status belay_restore(belay_handle callback);
+
 /* Waits up to `timeout_ms` until no call of the callback is in flight and its release function has
  * run. The callback must have been unregistered (or its owner closed). May block.
- * Errors: DEADLINE_EXCEEDED, whose text counts calls and pins still running; WOULD_DEADLOCK inside a
+ * Errors: DEADLINE_EXCEEDED, whose text counts calls and pins and lists the threads that are in such
+ * calls, with ages (lower bounds); WOULD_DEADLOCK inside a
  * call or the release function of this callback; FAILED_PRECONDITION if it is still registered; handle errors. */
 BELAY_API belay_status belay_drain(belay_handle callback, uint64_t timeout_ms);
 
@@ -384,7 +397,9 @@ typedef struct belay_handle_info {
   char holder_name[256];
   char label[256];
   char site[256];
-  char signature[64]; /* "" for an untyped callback */
+  char signature[64];         /* "" for an untyped callback */
+  int64_t longest_running_ns; /* of the calls in flight: at least so long, see belay_stuck_calls */
+  uint64_t stuck;             /* how many of them run for longer than stuck_after_ms */
 } belay_handle_info;
 
 /* Describes one handle of any kind. Errors: INVALID_ARGUMENT, handle errors. */
@@ -397,6 +412,51 @@ BELAY_API belay_status belay_describe(belay_handle handle, belay_handle_info *in
  * Errors: INVALID_ARGUMENT, handle errors. */
 BELAY_API belay_status belay_list(belay_handle broker, uint64_t *after, belay_handle_info *infos,
                                   uint64_t capacity, uint64_t *count);
+
+#define BELAY_LIST_ONLY_RELEASE \
+  1u /* leaks, probably: handles that are good for nothing but release, for
+                                      their callback is unregistered, revoked or its owner closed */
+
+/* Which handles to list: those for which all that is said holds; 0 and null say nothing. */
+typedef struct belay_list_filter {
+  uint32_t struct_size;
+  uint32_t flags;          /* BELAY_LIST_... */
+  int32_t kind;            /* BELAY_KIND_... */
+  int32_t state;           /* BELAY_STATE_...: callbacks only */
+  const char *owner_name;  /* who registered the object */
+  const char *holder_name; /* who holds the handle */
+  const char *label_part;  /* a part of the label */
+  uint64_t min_age_ms;
+} belay_list_filter;
+
+/* As belay_list, of the handles that `filter` (null: all) lets through. */
+BELAY_API belay_status belay_list_where(belay_handle broker, const belay_list_filter *filter, uint64_t *after,
+                                        belay_handle_info *infos, uint64_t capacity, uint64_t *count);
+
+/* A call that a thread of this process is in. */
+typedef struct belay_running_call {
+  uint32_t struct_size;
+  uint32_t thread_id;
+  belay_handle handle; /* through which the callback was called; it may have been released since */
+  int64_t age_ns;      /* it has been running for at least so long */
+  uint32_t depth;      /* of calls on that thread; 0: the outermost */
+  uint32_t reserved;
+  char owner_name[256];
+  char holder_name[256]; /* "" if the handle was released */
+  char label[256];
+  char site[256];
+} belay_running_call;
+
+/* Lists calls of a broker's callbacks that run for at least `min_age_ms`, the longest first, `capacity` at
+ * most. `calls[0].struct_size` must be set; entries are that far apart.
+ *
+ * Calls carry no clock. An age is the time since the call was first seen: by this function, by
+ * belay_describe, belay_list or a drain, or by the broker itself, which looks twice in every
+ * stuck_after_ms. So ages are lower bounds, and who asks for the first time learns ages near 0.
+ * Calls of callbacks that run elsewhere, or wait for a thread, are not among them.
+ * Errors: INVALID_ARGUMENT, handle errors. */
+BELAY_API belay_status belay_stuck_calls(belay_handle broker, uint64_t min_age_ms, belay_running_call *calls,
+                                         uint64_t capacity, uint64_t *count);
 
 /* Tells in one sentence what a handle leads to, or how it ended: "released by "x" 3.2 s ago on thread 7; it
  * was "label" (site)". This is no misuse, whatever the handle. Writes NUL-terminated text, and to `*size`
