@@ -72,6 +72,11 @@ Breaker::Change Breaker::Reset() {
   return was_closed ? Change::kNone : Change::kClosed;
 }
 
+bool Breaker::IsProbeDue(std::int64_t now_ns) const {
+  const std::lock_guard lock(mutex_);
+  return state_ == State::kOpen && now_ns >= probe_at_ns_;
+}
+
 Status Breaker::Refusal(std::int64_t now_ns) const {
   const View seen = view();
   const std::string failed = "the callback is quarantined, for its last " +

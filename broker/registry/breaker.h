@@ -57,12 +57,13 @@ class Breaker {
   // What Admit() gives to a call and Report() takes back.
   class Permit {
    public:
+    Permit() = default;
     explicit operator bool() const noexcept { return epoch_ != 0; }
 
    private:
     friend class Breaker;
     explicit Permit(std::uint64_t epoch) : epoch_(epoch) {}
-    std::uint64_t epoch_;  // 0: refused
+    std::uint64_t epoch_ = 0;  // 0: refused
   };
 
   // What a report or a command changed, for who tells the world.
@@ -102,6 +103,8 @@ class Breaker {
   // Closes it and forgets all failures, also of calls in flight. kNone if it was closed.
   Change Reset();
 
+  // True if the next Admit() lets a probe through.
+  bool IsProbeDue(std::int64_t now_ns) const;
   // QUARANTINED, with text that says why, and when the next probe is due.
   base::Status Refusal(std::int64_t now_ns) const;
   View view() const;

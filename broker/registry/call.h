@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "broker/base/status.h"
+#include "broker/registry/breaker.h"
 #include "broker/registry/executor.h"
 
 namespace belay::registry {
@@ -61,6 +62,7 @@ class AsyncCall final : public Work {
   Done done_;
   Callback* callback_ = nullptr;     // set while it counts as in flight, which keeps it
   std::uint64_t charged_bytes_ = 0;  // to the budget of the callback's owner
+  Breaker::Permit permit_;           // of the callback's breaker
 };
 
 }  // namespace belay::registry

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/base/status.h"
+#include "broker/registry/breaker.h"
 #include "broker/registry/call.h"
 #include "broker/registry/object.h"
 #include "broker/registry/object_arena.h"
@@ -65,6 +66,8 @@ struct CallbackSpec {
   // keeps it alive.
   Executor* executor = nullptr;
   std::shared_ptr<void> executor_keeper;
+  // When its infrastructure fails, if it runs elsewhere.
+  BreakerOptions breaker{.threshold = 8};
 };
 
 // kSuspended and kQuarantined are LIVE and refuse calls for a while.
@@ -90,7 +93,8 @@ class ReleaseWork final : public Work {
 
 // What only some callbacks need: those that are pinned, watched while they drain, run elsewhere, or fail.
 struct CallbackExtra {
-  explicit CallbackExtra(Callback& callback) : release_work(callback) {}
+  CallbackExtra(Callback& callback, const BreakerOptions& a_breaker)
+      : breaker_options(a_breaker), breaker(breaker_options), release_work(callback) {}
 
   // Guarded by the registry's mutex.
   std::uint32_t pins = 0;
@@ -103,7 +107,9 @@ struct CallbackExtra {
   std::atomic<std::uint64_t> failures{0};
   std::atomic<std::uint64_t> submitted{0};  // calls, and pins of typed callbacks
 
-  // Constant from the registration on.
+  // Constant from the registration on, but for the breaker, which is safe by itself.
+  const BreakerOptions breaker_options;
+  Breaker breaker;
   Executor* executor = nullptr;
   std::shared_ptr<void> executor_keeper;
   ReleaseWork release_work;
@@ -147,7 +153,8 @@ class Callback final : public Object {
   std::atomic<CallbackExtra*> extra{nullptr};
 
   // REQUIRES: the registry's mutex is held, or nobody else knows the callback yet. Throws std::bad_alloc.
-  CallbackExtra& NeedExtra();
+  // The breaker's options are those of the first call.
+  CallbackExtra& NeedExtra(const BreakerOptions& breaker = {.threshold = 0});
   std::uint32_t in_flight() const noexcept {
     const CallbackExtra* more = extra.load(std::memory_order_acquire);
     return more == nullptr ? 0 : more->in_flight.load(std::memory_order_seq_cst);

@@ -62,6 +62,7 @@ void AsyncCall::Finish(Outcome outcome) {
   }
   // An application's failure, and only that: a refusal before the start is not the callback's.
   if (outcome.status.code() == Code::kCallbackFailed) Registry::CountFailure(*callback);
+  Registry::Report(*callback, permit_, outcome.status.code());
   Registry::Uncharge(*callback, *this);
   const AsyncScope scope(*callback);
   if (done) done(std::move(outcome));
@@ -124,8 +125,9 @@ Status Registry::Refusal(Handle handle) {
   const TransientPin pin(handle);
   if (pin.object() == nullptr) return NoObject(handle);
   if (pin.object()->kind != Kind::kCallback) {
-    return Status(Code::kWrongKind,
-                  "a " + std::string(KindName(pin.object()->kind)) + " handle cannot be invoked");
+    return Misused(handle,
+                   Status(Code::kWrongKind, "a " + std::string(KindName(pin.object()->kind)) +
+                                                " handle cannot be invoked"));
   }
   auto& callback = static_cast<Callback&>(*pin.object());
   Registry& registry = callback.registry();
@@ -175,7 +177,13 @@ Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
                     "the callback was suspended and resumed in between: try again");
     }
     callback = static_cast<Callback*>(pin.object());
-    if (Status charged = Charge(*callback, *call); !charged.ok()) return charged;
+    auto permit = Admit(*callback);
+    if (!permit.ok()) return permit.status();
+    if (Status charged = Charge(*callback, *call); !charged.ok()) {
+      Report(*callback, *permit, charged.code());
+      return charged;
+    }
+    call->permit_ = *permit;
     CallbackExtra& extra = *callback->extra.load(std::memory_order_acquire);
     // Counted while the pin holds the callback: whoever drains it sees the hazard, or else, its clearing being a
     // release and the scan an acquire, the count.
@@ -188,6 +196,7 @@ Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
         return {};
       }
       Uncharge(*callback, *call);
+      Report(*callback, *permit, taken.code());
       call->callback_ = nullptr;
       extra.submitted.fetch_sub(1, std::memory_order_relaxed);
       const AsyncScope uncount(*callback);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace belay::registry {
@@ -57,6 +58,9 @@ constexpr std::string_view KindName(Kind kind) noexcept {
   }
   return "nothing";
 }
+
+// "0x0300000100000005"
+std::string HandleText(Handle handle);
 
 // What a holder may do with its handle to a callback (R16); the C ABI's BELAY_RIGHT_... bits.
 enum Rights : std::uint32_t {

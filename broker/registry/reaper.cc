@@ -10,6 +10,7 @@
 // release after a quiet time is prompt, and those that follow share a round.
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -53,9 +54,7 @@ void Registry::Reap() {
     const std::uint64_t seen = table.epoch();
     if (!HasWork()) {
       asleep_ = true;
-      lock.unlock();
-      table.WaitForPoke(seen, HandleTable::kForEver);
-      lock.lock();
+      SleepUntilPoked(lock, seen);
       continue;
     }
     table.waiting_reapers.fetch_add(1, std::memory_order_seq_cst);
@@ -66,10 +65,12 @@ void Registry::Reap() {
     if (!awaited.calls) table.reapers_awaiting_calls.fetch_sub(1, std::memory_order_seq_cst);
     // What came while the mutex was free found nobody asleep, and so woke nobody.
     const bool may_sleep = !progress && !news_;
-    if (may_sleep || (progress && hurried_ == 0 && close_state_ == CloseState::kOpen)) {
-      asleep_ = may_sleep;
+    if (may_sleep) {
+      asleep_ = true;
+      SleepUntilPoked(lock, seen);
+    } else if (progress && hurried_ == 0 && close_state_ == CloseState::kOpen) {
       lock.unlock();
-      table.WaitForPoke(seen, progress ? kNapNs : HandleTable::kForEver);
+      table.WaitForPoke(seen, kNapNs);
       lock.lock();
     }
     if (awaited.hazards) table.waiting_reapers.fetch_sub(1, std::memory_order_seq_cst);
@@ -85,9 +86,25 @@ void Registry::Reap() {
   lock.unlock();
   attachment.reset();
   root = {};
+  if (events_ != nullptr) events_->EndWaits();
+  graveyard_->Close();
+  table.graveyards().Closed(*graveyard_);
   lock.lock();
   close_state_ = CloseState::kClosed;
   progress_.notify_all();
+}
+
+// Looks after stuck calls now and then, if anybody wants to know of them.
+void Registry::SleepUntilPoked(std::unique_lock<std::mutex>& lock, std::uint64_t seen) {
+  HandleTable& table = HandleTable::Get();
+  lock.unlock();
+  if (options_.stuck_after_ns == 0) {
+    table.WaitForPoke(seen, HandleTable::kForEver);
+  } else {
+    const std::int64_t period_ns = std::max<std::int64_t>(options_.stuck_after_ns / 2, kNapNs);
+    while (!table.WaitForPoke(seen, period_ns)) WarnOfStuckCalls();
+  }
+  lock.lock();
 }
 
 // After a round without progress: what must end before the next can have any? Only what is waited for
@@ -234,6 +251,7 @@ void Registry::MarkReleased(std::span<Callback* const> released,
     callback->state = State::kReleased;
     --callback->owner().callbacks;
     --unreleased_callbacks_;
+    NoteState(EventType::kDrained, *callback);
     CallbackExtra* const extra = callback->extra.load(std::memory_order_acquire);
     if (extra == nullptr) continue;
     for (OwnedContext& notice : extra->drain_notices) notices.push_back(std::move(notice));

@@ -97,6 +97,22 @@ belay_status belay_drain_notify(belay_handle callback, belay_release_fn notify, 
   });
 }
 
+belay_status belay_suspend(belay_handle callback, uint64_t timeout_ms) {
+  return Guarded([&] { return Done(Registry::Suspend(callback, Nanoseconds(timeout_ms))); });
+}
+
+belay_status belay_resume(belay_handle callback) {
+  return Guarded([&] { return Done(Registry::Resume(callback)); });
+}
+
+belay_status belay_quarantine(belay_handle callback) {
+  return Guarded([&] { return Done(Registry::Quarantine(callback)); });
+}
+
+belay_status belay_restore(belay_handle callback) {
+  return Guarded([&] { return Done(Registry::Restore(callback)); });
+}
+
 belay_status belay_pin(belay_handle callback, const char* signature, belay_pin_info* info) {
   return Guarded([&] {
     if (signature == nullptr) return InvalidArgument("signature is null");

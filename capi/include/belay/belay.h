@@ -57,13 +57,13 @@ typedef int32_t belay_status;
 #define BELAY_UNAVAILABLE 14
 #define BELAY_DATA_LOSS 15
 #define BELAY_UNAUTHENTICATED 16
-#define BELAY_STALE 32        /* the handle was released */
-#define BELAY_WRONG_KIND 33   /* a live handle, of another kind than this call takes */
-#define BELAY_MALFORMED 34    /* never was a handle */
-#define BELAY_UNREGISTERED 35 /* the callback was unregistered by its owner */
-#define BELAY_REVOKED 36      /* the callback was revoked by an administrator */
-#define BELAY_QUARANTINED 37
-#define BELAY_SUSPENDED 38
+#define BELAY_STALE 32            /* the handle was released */
+#define BELAY_WRONG_KIND 33       /* a live handle, of another kind than this call takes */
+#define BELAY_MALFORMED 34        /* never was a handle */
+#define BELAY_UNREGISTERED 35     /* the callback was unregistered by its owner */
+#define BELAY_REVOKED 36          /* the callback was revoked by an administrator */
+#define BELAY_QUARANTINED 37      /* see belay_quarantine */
+#define BELAY_SUSPENDED 38        /* see belay_suspend */
 #define BELAY_OWNER_CLOSED 39     /* the owner that registered the callback is closed */
 #define BELAY_HOST_LOST 40        /* the process that ran the callback is gone */
 #define BELAY_CLOSED 41           /* the broker is closed, or this process is a fork */
@@ -142,6 +142,18 @@ BELAY_API belay_status belay_release(belay_handle handle);
  * is not promised. Must not call Belay. */
 typedef void (*belay_log_fn)(void *context, int32_t level, const char *text);
 
+/* What the misuse of a handle causes, that is, its use when it is stale, of another kind than the call takes,
+ * or no handle at all. Whose policy holds: that of the owner that holds the handle, or held it when it
+ * died. A number that never was a handle, or is long forgotten, is judged by the strictest of the
+ * process's open brokers. Handles of the broker's own parts (names, hooks) only ever return the code. */
+#define BELAY_MISUSE_INHERIT 0 /* as the owner's parent; for a broker: BELAY_MISUSE_RETURN */
+#define BELAY_MISUSE_RETURN 1  /* the code, nothing else */
+#define BELAY_MISUSE_LOG 2     /* the code, and a line with the caller's stack in the log */
+#define BELAY_MISUSE_ABORT 3   /* the same line, then abort(): for test runs */
+
+/* For a count that is to be 0, where 0 stands for the default. */
+#define BELAY_OFF 0xffffffffu
+
 typedef struct belay_broker_options {
   uint32_t struct_size;
   uint32_t reserved;      /* 0 */
@@ -149,6 +161,12 @@ typedef struct belay_broker_options {
   const char *store_path; /* folder of the embedded store, made if missing; null: no store */
   belay_log_fn log;       /* null: errors and warnings go to stderr */
   void *log_context;      /* must live until belay_close has returned BELAY_OK */
+  uint32_t tombstones;    /* dead handles remembered, 40 bytes each; 0: 4096; or BELAY_OFF */
+  uint32_t events;        /* events kept for belay_events_read, 40 bytes each; 0: 4096; or BELAY_OFF */
+  int32_t misuse;         /* BELAY_MISUSE_...: of handles and owners that say nothing else */
+  uint32_t reserved2;     /* 0 */
+  uint64_t
+      stuck_after_ms; /* a call that runs for longer is told to the log, once; 0: 10,000; UINT64_MAX: never */
 } belay_broker_options;
 
 /* Opens a broker: a registry of callbacks and, if asked, the store. `options` may be null. May block
@@ -171,10 +189,37 @@ BELAY_API belay_status belay_close(belay_handle broker, uint64_t timeout_ms);
  * Errors: INVALID_ARGUMENT (null, empty or longer than 255 bytes), CLOSED, handle errors. */
 BELAY_API belay_status belay_owner_open(belay_handle broker, const char *name, belay_handle *owner);
 
+typedef struct belay_owner_options {
+  uint32_t struct_size;
+  int32_t misuse;               /* BELAY_MISUSE_... */
+  const char *name;             /* shown in listings: 1 to 255 bytes */
+  uint32_t max_handles;         /* held at once; 0 here and below: no bound */
+  uint32_t max_callbacks;       /* registered and not yet released */
+  uint32_t max_calls_in_flight; /* submitted to its callbacks and not yet ended */
+  uint32_t reserved;            /* 0 */
+  uint64_t max_queued_bytes;    /* of the requests of those calls */
+} belay_owner_options;
+
+/* Opens an owner under `parent`, a broker or an owner: closing an owner closes those under it first.
+ * What goes beyond its bounds is refused with RESOURCE_EXHAUSTED, reason OWNER_BUDGET; bounds are the
+ * owner's own, not shared with those under it. Owners nest at most 32 deep.
+ * Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED, OWNER_CLOSED, CLOSED, handle errors. */
+BELAY_API belay_status belay_owner_open_with(belay_handle parent, const belay_owner_options *options,
+                                             belay_handle *owner);
+
 /* Closes an owner: unregisters all it registered (holders then get BELAY_OWNER_CLOSED) and releases
  * every handle it holds. Does not wait: calls in flight go on, release functions follow them. Legal
  * inside a callback of this owner. Errors: handle errors. */
 BELAY_API belay_status belay_owner_close(belay_handle owner);
+
+#define BELAY_DETACH_RELEASE 0 /* as belay_owner_close */
+#define BELAY_DETACH_DROP 1    /* release functions that have not begun never run */
+
+/* Closes an owner whose runtime goes down with it (a managed runtime that exits, a plug-in that is unloaded).
+ * BELAY_DETACH_DROP is the one exception to "the release function runs exactly once": nothing is left that
+ * could run them. Calls in flight go on in either mode: wait for them before code is unmapped.
+ * Errors: INVALID_ARGUMENT; handle errors. */
+BELAY_API belay_status belay_owner_detach(belay_handle owner, int32_t mode);
 
 /* ---- Calls ---------------------------------------------------------------------------------- */
 
@@ -247,9 +292,35 @@ BELAY_API belay_status belay_retain(belay_handle callback, belay_handle holder, 
  * Errors: PERMISSION_DENIED, handle errors. */
 BELAY_API belay_status belay_unregister(belay_handle callback);
 
+/* Makes `holder`, an owner of the same broker or the broker itself, the one who holds `handle`: its close
+ * releases it from now on. The handle stays what it is. Not for owners and brokers.
+ * Errors: INVALID_ARGUMENT; RESOURCE_EXHAUSTED (the holder's max_handles); OWNER_CLOSED; handle errors. */
+BELAY_API belay_status belay_handle_transfer(belay_handle handle, belay_handle holder);
+
+/* Stops a callback for a while: new calls are refused with BELAY_SUSPENDED at once, then this waits up to
+ * `timeout_ms` until no call is in flight and no pin is held. On BELAY_DEADLINE_EXCEEDED some still are,
+ * and the callback is callable again. Needs BELAY_RIGHT_UNREGISTER. Idempotent. May block.
+ * Errors: DEADLINE_EXCEEDED; WOULD_DEADLOCK inside a call of it; PERMISSION_DENIED; UNREGISTERED and its
+ * kin; handle errors. */
+BELAY_API belay_status belay_suspend(belay_handle callback, uint64_t timeout_ms);
+
+/* Ends a suspension; OK also when there is none. Errors: as belay_suspend, but for the first two. */
+BELAY_API belay_status belay_resume(belay_handle callback);
+
+/* Makes a callback refuse calls with BELAY_QUARANTINED until belay_restore. A callback that does not run on
+ * its caller's thread is quarantined by itself when its infrastructure fails 8 times in a row (its
+ * host is lost, does not answer in time, drops calls; failures of its own do not count), and tried
+ * again with one call after a second, then two, and so on up to a minute. Needs no right: this
+ * is for administrators. Errors: UNREGISTERED and its kin; handle errors. */
+BELAY_API belay_status belay_quarantine(belay_handle callback);
+
+/* Ends a quarantine, of either sort, at once. OK also when there is none. Errors: as belay_quarantine. */
+BELAY_API belay_status belay_restore(belay_handle callback);
+
 /* Waits up to `timeout_ms` until no call of the callback is in flight and its release function has
  * run. The callback must have been unregistered (or its owner closed). May block.
- * Errors: DEADLINE_EXCEEDED, whose text counts calls and pins still running; WOULD_DEADLOCK inside a
+ * Errors: DEADLINE_EXCEEDED, whose text counts calls and pins and lists the threads that are in such
+ * calls, with ages (lower bounds); WOULD_DEADLOCK inside a
  * call or the release function of this callback; FAILED_PRECONDITION if it is still registered; handle errors. */
 BELAY_API belay_status belay_drain(belay_handle callback, uint64_t timeout_ms);
 
@@ -304,6 +375,8 @@ BELAY_API belay_status belay_unpin(belay_handle pin);
 #define BELAY_STATE_LIVE 1     /* callable */
 #define BELAY_STATE_DRAINING 2 /* refuses calls; some are in flight */
 #define BELAY_STATE_RELEASED 3 /* its release function has run */
+#define BELAY_STATE_SUSPENDED 4
+#define BELAY_STATE_QUARANTINED 5
 
 typedef struct belay_handle_info {
   uint32_t struct_size;
@@ -324,7 +397,9 @@ typedef struct belay_handle_info {
   char holder_name[256];
   char label[256];
   char site[256];
-  char signature[64]; /* "" for an untyped callback */
+  char signature[64];         /* "" for an untyped callback */
+  int64_t longest_running_ns; /* of the calls in flight: at least so long, see belay_stuck_calls */
+  uint64_t stuck;             /* how many of them run for longer than stuck_after_ms */
 } belay_handle_info;
 
 /* Describes one handle of any kind. Errors: INVALID_ARGUMENT, handle errors. */
@@ -337,6 +412,96 @@ BELAY_API belay_status belay_describe(belay_handle handle, belay_handle_info *in
  * Errors: INVALID_ARGUMENT, handle errors. */
 BELAY_API belay_status belay_list(belay_handle broker, uint64_t *after, belay_handle_info *infos,
                                   uint64_t capacity, uint64_t *count);
+
+#define BELAY_LIST_ONLY_RELEASE \
+  1u /* leaks, probably: handles that are good for nothing but release, for
+                                      their callback is unregistered, revoked or its owner closed */
+
+/* Which handles to list: those for which all that is said holds; 0 and null say nothing. */
+typedef struct belay_list_filter {
+  uint32_t struct_size;
+  uint32_t flags;          /* BELAY_LIST_... */
+  int32_t kind;            /* BELAY_KIND_... */
+  int32_t state;           /* BELAY_STATE_...: callbacks only */
+  const char *owner_name;  /* who registered the object */
+  const char *holder_name; /* who holds the handle */
+  const char *label_part;  /* a part of the label */
+  uint64_t min_age_ms;
+} belay_list_filter;
+
+/* As belay_list, of the handles that `filter` (null: all) lets through. */
+BELAY_API belay_status belay_list_where(belay_handle broker, const belay_list_filter *filter, uint64_t *after,
+                                        belay_handle_info *infos, uint64_t capacity, uint64_t *count);
+
+/* A call that a thread of this process is in. */
+typedef struct belay_running_call {
+  uint32_t struct_size;
+  uint32_t thread_id;
+  belay_handle handle; /* through which the callback was called; it may have been released since */
+  int64_t age_ns;      /* it has been running for at least so long */
+  uint32_t depth;      /* of calls on that thread; 0: the outermost */
+  uint32_t reserved;
+  char owner_name[256];
+  char holder_name[256]; /* "" if the handle was released */
+  char label[256];
+  char site[256];
+} belay_running_call;
+
+/* Lists calls of a broker's callbacks that run for at least `min_age_ms`, the longest first, `capacity` at
+ * most. `calls[0].struct_size` must be set; entries are that far apart.
+ *
+ * Calls carry no clock. An age is the time since the call was first seen: by this function, by
+ * belay_describe, belay_list or a drain, or by the broker itself, which looks twice in every
+ * stuck_after_ms. So ages are lower bounds, and who asks for the first time learns ages near 0.
+ * Calls of callbacks that run elsewhere, or wait for a thread, are not among them.
+ * Errors: INVALID_ARGUMENT, handle errors. */
+BELAY_API belay_status belay_stuck_calls(belay_handle broker, uint64_t min_age_ms, belay_running_call *calls,
+                                         uint64_t capacity, uint64_t *count);
+
+/* Tells in one sentence what a handle leads to, or how it ended: "released by "x" 3.2 s ago on thread 7; it
+ * was "label" (site)". This is no misuse, whatever the handle. Writes NUL-terminated text, and to `*size`
+ * its size with the NUL; `text` may be null if `capacity` is 0. Works after belay_close, too.
+ * Errors: BUFFER_TOO_SMALL (`*size` is written); MALFORMED for what never was a handle. */
+BELAY_API belay_status belay_explain(belay_handle handle, char *text, uint64_t capacity, uint64_t *size);
+
+/* ---- Events ----------------------------------------------------------------------------------- */
+
+#define BELAY_EVENT_REGISTERED 1
+#define BELAY_EVENT_RETAINED 2
+#define BELAY_EVENT_RELEASED 3
+#define BELAY_EVENT_UNREGISTERED 4
+#define BELAY_EVENT_REVOKED 5
+#define BELAY_EVENT_DRAINED 6 /* the release function has run */
+#define BELAY_EVENT_QUARANTINED 7
+#define BELAY_EVENT_RESTORED 8
+#define BELAY_EVENT_SUSPENDED 9
+#define BELAY_EVENT_RESUMED 10
+#define BELAY_EVENT_TRANSFERRED 11
+#define BELAY_EVENT_OWNER_OPENED 12
+#define BELAY_EVENT_OWNER_CLOSED 13
+#define BELAY_EVENT_LEAKED 14 /* still open when the broker closed */
+
+/* What happened to one handle. */
+typedef struct belay_event {
+  uint32_t struct_size;
+  int32_t type;      /* BELAY_EVENT_...; expect others in later versions */
+  uint64_t sequence; /* 1 for the broker's first event; without gaps */
+  belay_handle handle;
+  int64_t unix_ns;    /* by the wall clock as it stood when the broker was opened; some ms coarse */
+  uint32_t thread_id; /* where; 0: not known */
+  uint32_t reserved;
+  char owner_name[256]; /* on whose behalf: the holder's */
+  char label[256];      /* of what the handle leads to */
+  char site[256];
+} belay_event;
+
+/* Reads events from the sequence `*next` on (0: the oldest kept), at most `capacity` and always without a
+ * gap, and moves `*next` on. If events[0].sequence is greater than what was asked for, those between
+ * were overwritten before they were read. Waits up to `timeout_ms` for the first one; `*count` is 0 when
+ * none came. `events[0].struct_size` must be set; entries are that far apart. May block.
+ * Errors: FAILED_PRECONDITION with reason NO_EVENTS if the broker keeps none; INVALID_ARGUMENT; handle errors. */
+BELAY_API belay_status belay_events_read(belay_handle broker, uint64_t *next, uint64_t timeout_ms,
+                                         belay_event *events, uint64_t capacity, uint64_t *count);
 
 /* ---- Names -------------------------------------------------------------------------------------
  * A name is a public key under which callbacks are found: 1 to 255 bytes, no control characters. It is
