@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <optional>
 
@@ -43,6 +45,16 @@ Outcome RunNative(Callback& callback, const Request& request) {
   return outcome;
 }
 
+// pthread_exit or a cancellation on a thread that is the executor's: the works behind this one would never
+// be run, so there is nothing to go on with.
+[[noreturn]] void DieOfEndedThread(const Callback& callback) {
+  std::fprintf(stderr,
+               "belay: callback \"%s\" ended the thread of its executor (pthread_exit, or a "
+               "cancellation), which is not its own: aborting\n",
+               callback.origin->label.c_str());
+  std::abort();
+}
+
 }  // namespace
 
 AsyncCall::~AsyncCall() {
@@ -79,7 +91,11 @@ void AsyncCall::Run() noexcept {
   Callback& callback = *callback_;
   callback.extra.load(std::memory_order_acquire)->in_flight.fetch_add(1, std::memory_order_seq_cst);
   const AsyncScope scope(callback);
-  Finish(RunNative(callback, request));
+  try {
+    Finish(RunNative(callback, request));
+  } catch (abi::__forced_unwind&) {
+    DieOfEndedThread(callback);
+  }
 }
 
 void AsyncCall::Refuse(const Status& why) noexcept {

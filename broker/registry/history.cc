@@ -83,6 +83,7 @@ void Registry::NoteEnd(std::uint32_t number) noexcept {
 
 Result<EventPage> Registry::ReadEvents(std::uint64_t from, std::size_t limit,
                                        std::int64_t timeout_ns) {
+  if (HandleTable::Forked()) return HandleTable::ForkedStatus();
   if (events_ == nullptr) {
     return Status(Code::kFailedPrecondition, "the broker was opened to keep no events",
                   "NO_EVENTS");

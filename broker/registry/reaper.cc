@@ -191,7 +191,10 @@ bool Registry::FreeRetired(std::unique_lock<std::mutex>& lock) {
     table.Free(std::span(numbers).first(count));
     lock.unlock();
     for (const Freed& freed : std::span(batch).first(count)) {
-      if (freed.was_last && freed.object->kind != Kind::kCallback) freed.object->HandlesGone();
+      if (freed.was_last && freed.object->kind != Kind::kCallback) {
+        freed.object->HandlesGone();
+        if (HandleTable::Forked()) ::_exit(0);  // as in RunUserCode
+      }
       freed.object->DropReference();
     }
     lock.lock();

@@ -52,10 +52,6 @@ class RecordSlot {
     record->what = Low(thread_and_what);
     return sequence_.load(std::memory_order_relaxed) == sequence;
   }
-  // What Read() may be asked for now; 0: nothing.
-  std::uint64_t sequence() const noexcept { return sequence_.load(std::memory_order_acquire); }
-  // Of the record that is there, or is just being written.
-  Handle handle() const noexcept { return handle_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::uint64_t Pack(std::uint32_t high, std::uint32_t low) noexcept {

@@ -54,7 +54,8 @@ Status NoObject(Handle handle) {
   if (HandleTable::Forked()) return HandleTable::ForkedStatus();
   HandleTable& table = HandleTable::Get();
   Status status = table.Explain(handle);
-  Graveyards::Found found = table.graveyards().Find(handle);
+  Graveyards::Found found;
+  if (status.code() == Code::kStale) found = table.graveyards().Find(handle);
   if (found.graveyard != nullptr) {
     status = Stale(handle, found);
     return ApplyMisusePolicy(*found.graveyard, found.stone.misuse, std::move(status));

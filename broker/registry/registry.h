@@ -50,7 +50,7 @@ struct RegistryOptions {
   std::string name = "broker";
   LogFunction log;  // null: silent
   const base::Clock* clock = &base::Clock::System();
-  // How many of the last dead handles, and of the last events, are remembered, at 40 bytes each; 0: none.
+  // How many of the last dead handles, and of the last events, are remembered, at 56 and 40 bytes each; 0: none.
   std::size_t tombstones = 4096;
   std::size_t events = 4096;
   // What misuse of the registry's own handles causes, and of those of owners that say nothing else (R19).

@@ -1,7 +1,6 @@
 #include "broker/registry/tombstones.h"
 
 #include <cassert>
-#include <span>
 
 namespace belay::registry {
 
@@ -16,32 +15,48 @@ std::string_view EndingText(Ending ending) noexcept {
 }
 
 Tombstones::Tombstones(std::size_t capacity)
-    : capacity_(capacity), ring_(std::make_unique<RecordSlot[]>(capacity)) {
+    : capacity_(capacity),
+      ring_(std::make_unique<RecordSlot[]>(capacity)),
+      older_(std::make_unique<std::atomic<std::uint64_t>[]>(capacity)),
+      newest_(std::make_unique<std::atomic<std::uint64_t>[]>(capacity)) {
   assert(capacity > 0);
+}
+
+// Slots and generations both count up by one: multiplying spreads them.
+std::atomic<std::uint64_t>& Tombstones::BucketOf(Handle handle) const noexcept {
+  return newest_[(handle * 0x9e37'79b9'7f4a'7c15U >> 32U) % capacity_];
 }
 
 void Tombstones::Insert(const Tombstone& tombstone) noexcept {
   const std::uint32_t what = static_cast<std::uint32_t>(tombstone.misuse) << 8U |
                              static_cast<std::uint32_t>(tombstone.ending);
-  ring_[next_].Write(++sequence_, {tombstone.handle, tombstone.ended_ns, tombstone.tag_id,
-                                   tombstone.owner_id, tombstone.thread_id, what});
-  next_ = next_ + 1 == capacity_ ? 0 : next_ + 1;
+  const std::uint64_t sequence = ++sequence_;
+  std::atomic<std::uint64_t>& newest = BucketOf(tombstone.handle);
+  older_[sequence % capacity_].store(newest.load(std::memory_order_relaxed),
+                                     std::memory_order_release);
+  ring_[sequence % capacity_].Write(
+      sequence, {tombstone.handle, tombstone.ended_ns, tombstone.tag_id, tombstone.owner_id,
+                 tombstone.thread_id, what});
+  newest.store(sequence, std::memory_order_release);
 }
 
 std::optional<Tombstone> Tombstones::Find(Handle handle) const noexcept {
-  if (handle == 0) return {};  // what a place bears that was never used
-  for (const RecordSlot& slot : std::span(ring_.get(), capacity_)) {
-    if (slot.handle() != handle) continue;
-    const std::uint64_t sequence = slot.sequence();
+  std::uint64_t sequence = BucketOf(handle).load(std::memory_order_acquire);
+  while (sequence != 0) {
     Record found;
-    if (sequence == 0 || !slot.Read(sequence, &found) || found.handle != handle) continue;
-    return Tombstone{found.handle,
-                     found.time_ns,
-                     found.tag_id,
-                     found.owner_id,
-                     found.thread_id,
-                     static_cast<Ending>(found.what & 0xffU),
-                     static_cast<MisusePolicy>(found.what >> 8U)};
+    if (!ring_[sequence % capacity_].Read(sequence, &found)) return {};
+    if (found.handle == handle) {
+      return Tombstone{found.handle,
+                       found.time_ns,
+                       found.tag_id,
+                       found.owner_id,
+                       found.thread_id,
+                       static_cast<Ending>(found.what & 0xffU),
+                       static_cast<MisusePolicy>(found.what >> 8U)};
+    }
+    const std::uint64_t older = older_[sequence % capacity_].load(std::memory_order_acquire);
+    if (older >= sequence) return {};  // that of a newer record, already
+    sequence = older;
   }
   return {};
 }

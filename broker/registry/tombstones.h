@@ -1,18 +1,24 @@
 // How the most recently dead handles ended: so that STALE can say "released by X 3 s ago" (R15).
 //
-// A ring of the last N endings. A handle dies once and its number is never reused (R1), so what is
-// found is about the handle asked for and no other; what is not found died too long ago, or never
-// lived.
+// A ring of the last N endings, with a chain through those of them whose handles fall into one bucket. A handle
+// dies once and its number is never reused (R1), so what is found is about the handle asked for and no
+// other; what is not found died too long ago, or never lived.
 //
 // Invariants
 //   - The last `capacity` handles inserted are found; older ones are not.
 //   - Insert() is O(1), allocates nothing and takes no lock: it is a part of every release.
+//   - Find() is O(1) on average: a program that keeps using a dead handle is not slowed down by being told.
+//   - A chain goes from newer to older. A reader that is overtaken by the writer finds that a place holds another
+//     record than the chain said, and ends there: what it looked for is being forgotten.
+//
+// Memory order: records are whole (record_slot.h). A bucket is written with release after its newest record and
+// that one's link, and read with acquire.
 //
 // Thread safety: Insert() is serialized by its caller (the registry's mutex); Find() may be called from
-// any thread. It scans the whole ring: it is only asked after an error, and the scan of 4,096 handles is a
-// few microseconds.
+// any thread.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -57,11 +63,15 @@ class Tombstones {
   std::optional<Tombstone> Find(Handle handle) const noexcept;
 
  private:
+  std::atomic<std::uint64_t>& BucketOf(Handle handle) const noexcept;
+
   const std::size_t capacity_;
+  // A record's place is its sequence modulo the capacity, as is that of its link: the sequence of the next older
+  // one in its bucket. 0 is none.
   const std::unique_ptr<RecordSlot[]> ring_;
-  // The writer's alone.
-  std::size_t next_ = 0;
-  std::uint64_t sequence_ = 0;
+  const std::unique_ptr<std::atomic<std::uint64_t>[]> older_;
+  const std::unique_ptr<std::atomic<std::uint64_t>[]> newest_;  // of each bucket
+  std::uint64_t sequence_ = 0;                                  // the writer's alone
 };
 
 }  // namespace belay::registry
