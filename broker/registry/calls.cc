@@ -274,6 +274,8 @@ Outcome Registry::Invoke(Handle handle, Request request) {
   } else {
     const auto left = std::chrono::nanoseconds(deadline_ns - base::Clock::System().MonotonicNs());
     if (!waiter->answered.wait_for(lock, left, answered)) {
+      lock.unlock();
+      ReportTimeout(handle);
       return {Status(Code::kDeadlineExceeded, "the callback did not answer before the deadline"),
               Certainty::kSentUnknown,
               {}};

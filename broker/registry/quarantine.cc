@@ -64,6 +64,20 @@ void Registry::Report(Callback& callback, Breaker::Permit permit, Code outcome) 
     registry.FollowBreaker(callback);
 }
 
+void Registry::ReportTimeout(Handle handle) {
+  Ref<Callback> callback;
+  {
+    const TransientPin pin(handle);
+    if (pin.form() != Form::kGated) return;
+    callback = Ref<Callback>(static_cast<Callback*>(pin.object()));
+  }
+  Registry& registry = callback->registry();
+  CallbackExtra& extra = *callback->extra.load(std::memory_order_acquire);
+  if (extra.breaker.TimedOut(registry.options_.clock->CoarseMonotonicNs()) !=
+      Breaker::Change::kNone)
+    registry.FollowBreaker(*callback);
+}
+
 Status Registry::Quarantine(Handle handle) {
   auto found = Find(handle, Kind::kCallback);
   if (!found.ok()) return found.status();

@@ -65,6 +65,28 @@ TEST_F(QuarantineTest, R14_FailuresOfTheInfrastructureInARowQuarantine) {
   EXPECT_TRUE(Registry::Retain(handle_, 0, 0).ok()) << "its handles go on";
 }
 
+TEST_F(QuarantineTest, R14_AHostThatNeverAnswersIsQuarantined) {
+  std::vector<std::unique_ptr<AsyncCall>> unanswered;
+  CallbackSpec spec;
+  spec.target.start = [](void* context, std::unique_ptr<AsyncCall> call) {
+    static_cast<std::vector<std::unique_ptr<AsyncCall>>*>(context)->push_back(std::move(call));
+  };
+  spec.context = OwnedContext(&unanswered, nullptr);
+  spec.breaker = {.threshold = 2, .cool_down_ns = kSecondNs};
+  const Handle handle = *Registry::Register(opened_->handle(), std::move(spec));
+  const auto call = [&] {
+    Request request;
+    request.deadline_ns = base::Clock::System().MonotonicNs() + 1'000'000;
+    return Registry::Invoke(handle, std::move(request)).status.code();
+  };
+  EXPECT_EQ(call(), Code::kDeadlineExceeded);
+  EXPECT_EQ(call(), Code::kDeadlineExceeded);
+  EXPECT_EQ(call(), Code::kQuarantined);
+  EXPECT_EQ(unanswered.size(), 2U);
+  unanswered.clear();
+  EXPECT_EQ(Registry::Describe(handle)->state, State::kQuarantined);
+}
+
 TEST_F(QuarantineTest, R14_FailuresOfTheApplicationNeverCount) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(CallWith(Code::kCallbackFailed), Code::kCallbackFailed);
   EXPECT_EQ(Now(), State::kLive);

@@ -285,6 +285,7 @@ class Registry final : public Object {
   // REQUIRES: the callback is pinned, or the call in flight; mutex_ not held.
   static base::Result<Breaker::Permit> Admit(Callback& callback);
   static void Report(Callback& callback, Breaker::Permit permit, base::Code outcome);
+  static void ReportTimeout(Handle handle);
   void FollowBreaker(Callback& callback);
   static State StateInUse(const Callback& callback);
   // Counts the call as in flight and charges the owner's budget; Uncharge ends the latter.

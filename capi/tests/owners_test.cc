@@ -1,5 +1,5 @@
 // Owners with options, the handles they pass on, and what is told of all of it afterwards.
-#include <thread>
+#include <cstring>
 #include <vector>
 
 #include "capi/tests/fixture.h"
@@ -119,6 +119,29 @@ TEST_F(OwnersTest, R2_ATransferredHandleGoesWithItsNewHolder) {
   EXPECT_EQ(belay_release(given), BELAY_STALE);
   EXPECT_NE(LastMessage().find("closed with its owner \"taker\""), std::string::npos)
       << LastMessage();
+}
+
+TEST_F(OwnersTest, R17_AHandleInARequestIsBorrowedForTheCallAndKeptByRetainingIt) {
+  Probe& lent = NewProbe();
+  const belay_handle argument = Register(lent);
+  Probe& receiver = NewProbe();
+  belay_handle borrowed = 0;
+  belay_handle kept = 0;
+  receiver.body = [&](belay_call* call) {
+    std::memcpy(&borrowed, call->request, sizeof borrowed);
+    belay_call inner = BELAY_CALL_INIT;
+    EXPECT_EQ(belay_invoke(borrowed, &inner), BELAY_OK) << "the caller's reference holds it";
+    return belay_retain(borrowed, broker_, BELAY_RIGHTS_SAME, &kept);
+  };
+  belay_call call = BELAY_CALL_INIT;
+  call.request = &argument;
+  call.request_size = sizeof argument;
+  ASSERT_EQ(belay_invoke(Register(receiver), &call), BELAY_OK) << LastMessage();
+  EXPECT_EQ(belay_release(argument), BELAY_OK) << "the caller's own, when it likes";
+  belay_call later = BELAY_CALL_INIT;
+  EXPECT_EQ(belay_invoke(borrowed, &later), BELAY_STALE) << "what was borrowed is gone";
+  EXPECT_EQ(belay_invoke(kept, &later), BELAY_OK) << "what was retained is not";
+  EXPECT_EQ(lent.calls.load(), 2);
 }
 
 TEST_F(OwnersTest, R7_ASuspendedCallbackRefusesAndResumes) {

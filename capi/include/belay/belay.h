@@ -10,6 +10,8 @@
  *   - After a failure belay_last_error() tells the calling thread why.
  *   - Every function may be called from any thread, and from inside a callback, unless said
  *     otherwise. "May block" is said where it is so; everything else returns promptly.
+ *   - A handle that a callback is given, in a request or by a hook, is borrowed: it is the caller's, and good
+ *     for that call. Retain it to keep it.
  *   - Handles are numbers, not pointers: stale, forged and wrong-kind ones are refused, never
  *     dereferenced. Pointers cannot be checked: passing a dangling or wrongly sized one is undefined.
  *   - Structs begin with `struct_size`, which the caller sets to sizeof the struct it was compiled
@@ -161,7 +163,7 @@ typedef struct belay_broker_options {
   const char *store_path; /* folder of the embedded store, made if missing; null: no store */
   belay_log_fn log;       /* null: errors and warnings go to stderr */
   void *log_context;      /* must live until belay_close has returned BELAY_OK */
-  uint32_t tombstones;    /* dead handles remembered, 40 bytes each; 0: 4096; or BELAY_OFF */
+  uint32_t tombstones;    /* dead handles remembered, 56 bytes each; 0: 4096; or BELAY_OFF */
   uint32_t events;        /* events kept for belay_events_read, 40 bytes each; 0: 4096; or BELAY_OFF */
   int32_t misuse;         /* BELAY_MISUSE_...: of handles and owners that say nothing else */
   uint32_t reserved2;     /* 0 */
