@@ -42,8 +42,8 @@ class QuarantineTest : public RegistryTest {
   State Now() { return Registry::Describe(handle_)->state; }
   std::vector<EventType> Types() {
     std::vector<EventType> types;
-    for (const EventInfo& info : opened_->ReadEvents(1, 100, 0)->events)
-      types.push_back(info.event.type);
+    const auto page = opened_->ReadEvents(1, 100, 0);
+    for (const EventInfo& info : page->events) types.push_back(info.event.type);
     return types;
   }
 
