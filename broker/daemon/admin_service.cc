@@ -23,15 +23,6 @@ constexpr std::uint32_t kDefaultPage = 1'000;
 constexpr std::uint32_t kMaxPage = 10'000;
 constexpr auto kLoopTimeout = std::chrono::seconds(5);
 
-std::string_view StateName(registry::State state) {
-  switch (state) {
-    case registry::State::kLive: return "live";
-    case registry::State::kDraining: return "draining";
-    case registry::State::kReleased: return "released";
-  }
-  return "";
-}
-
 }  // namespace
 
 void AdminService::ToWire(const registry::HandleInfo& info, v1::HandleInfo* wire) {
@@ -41,7 +32,7 @@ void AdminService::ToWire(const registry::HandleInfo& info, v1::HandleInfo* wire
   wire->set_holder(info.holder_name);
   wire->set_label(info.label);
   wire->set_site(info.site);
-  wire->set_state(std::string(StateName(info.state)));
+  wire->set_state(std::string(registry::StateName(info.state)));
   wire->set_rights(info.rights);
   wire->set_references(info.references);
   wire->set_pins(info.pins);

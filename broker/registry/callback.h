@@ -79,6 +79,17 @@ enum class State : std::uint8_t {
   kQuarantined = 5,
 };
 
+constexpr std::string_view StateName(State state) noexcept {
+  switch (state) {
+    case State::kLive: return "live";
+    case State::kDraining: return "draining";
+    case State::kReleased: return "released";
+    case State::kSuspended: return "suspended";
+    case State::kQuarantined: return "quarantined";
+  }
+  return "unknown";
+}
+
 // The run of a callback's release function on its executor.
 class ReleaseWork final : public Work {
  public:

@@ -20,22 +20,11 @@ Handle LiveHandle(const Owner& owner) {
   return owner.handles == 0 ? 0 : HandleTable::Get().handle_of(owner.first_slot);
 }
 
-std::string_view StateText(State state) {
-  switch (state) {
-    case State::kLive: return "live";
-    case State::kDraining: return "draining";
-    case State::kReleased: return "released";
-    case State::kSuspended: return "suspended";
-    case State::kQuarantined: return "quarantined";
-  }
-  return "unknown";
-}
-
 std::string Sentence(const HandleInfo& info) {
   std::string text = "the " + std::string(KindName(info.kind)) + " handle " +
                      HandleText(info.handle) + " is held by \"" + info.holder_name + "\"";
   if (info.kind == Kind::kCallback) {
-    text += "; the callback is " + std::string(StateText(info.state)) + ", with " +
+    text += "; the callback is " + std::string(StateName(info.state)) + ", with " +
             std::to_string(info.references) + " references and " + std::to_string(info.in_flight) +
             " calls in flight";
   }
