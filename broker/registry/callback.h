@@ -12,6 +12,7 @@
 #include "broker/base/status.h"
 #include "broker/registry/breaker.h"
 #include "broker/registry/call.h"
+#include "broker/registry/gate.h"
 #include "broker/registry/object.h"
 #include "broker/registry/object_arena.h"
 #include "broker/registry/origin.h"
@@ -68,6 +69,8 @@ struct CallbackSpec {
   std::shared_ptr<void> executor_keeper;
   // When its infrastructure fails, if it runs elsewhere.
   BreakerOptions breaker{.threshold = 8};
+  // At most so many calls at a time. With an executor only OnFull::kReject, of calls queued or running.
+  GateOptions gate;
 };
 
 // kSuspended and kQuarantined are LIVE and refuse calls for a while.
@@ -96,6 +99,15 @@ class ReleaseWork final : public Work {
   explicit ReleaseWork(Callback& callback) : Work(Kind::kRelease), callback_(callback) {}
   void Run() noexcept override;
   void Refuse(const base::Status&) noexcept override { Run(); }
+
+  // For a host that runs the release function itself: what to run. Nothing to run: it has been acknowledged.
+  struct Task {
+    ReleaseFunction function = nullptr;
+    void* context = nullptr;
+  };
+  Task HandOver() noexcept;
+  // The host has run it; then `this` is gone.
+  void Acknowledge() noexcept;
   std::size_t size_bytes() const noexcept override { return sizeof *this; }
 
  private:
@@ -116,13 +128,14 @@ struct CallbackExtra {
   std::atomic<std::uint32_t> in_flight{0};
   // Relaxed: statistics.
   std::atomic<std::uint64_t> failures{0};
-  std::atomic<std::uint64_t> submitted{0};  // calls, and pins of typed callbacks
+  std::atomic<std::uint64_t> submitted{0};  // calls, gated ones, and pins of typed callbacks
 
   // Constant from the registration on, but for the breaker, which is safe by itself.
   const BreakerOptions breaker_options;
   Breaker breaker;
   Executor* executor = nullptr;
   std::shared_ptr<void> executor_keeper;
+  std::unique_ptr<Gate> gate;
   ReleaseWork release_work;
 };
 

@@ -27,7 +27,8 @@ Form Registry::FormFor(const Callback& callback, std::uint32_t rights) {
   const bool elsewhere =
       target.start != nullptr || (extra != nullptr && extra->executor != nullptr);
   if (elsewhere) return Form::kGated;  // quarantined, too: its breaker is asked each time
-  return callback.state == State::kLive ? Form::kFast : Form::kSlow;
+  if (callback.state != State::kLive) return Form::kSlow;
+  return extra != nullptr && extra->gate != nullptr ? Form::kGated : Form::kFast;
 }
 
 void Registry::SetForms(Callback& callback) {
@@ -54,10 +55,11 @@ Ref<Callback> Registry::MakeCallback(Origin&& wanted, const CallbackSpec& spec) 
   auto callback =
       Ref<Callback>::Adopt(new (arena.MemoryOf(cell)) Callback(cell, std::move(origin)));
   try {
-    if (callback->origin->target.start != nullptr || spec.executor != nullptr) {
+    if (callback->origin->target.start != nullptr || spec.executor != nullptr || spec.gate.any()) {
       CallbackExtra& extra = callback->NeedExtra(spec.breaker);
       extra.executor = spec.executor;
       extra.executor_keeper = spec.executor_keeper;
+      if (spec.gate.any()) extra.gate = std::make_unique<Gate>(spec.gate, callback->origin->label);
     }
   } catch (const std::bad_alloc&) {
     return {};
@@ -114,6 +116,8 @@ void Registry::BeginDrain(Callback& callback, Code refusal) {
   callback.state = State::kDraining;
   callback.set_refusal(refusal);
   SetForms(callback);
+  const CallbackExtra* const extra = callback.extra.load(std::memory_order_acquire);
+  if (extra != nullptr && extra->gate != nullptr) extra->gate->Close();
   if (callback.owner_prev != 0) {
     CallbackAt(callback.owner_prev).owner_next = callback.owner_next;
   } else {

@@ -83,7 +83,9 @@ void Registry::Reap() {
   // The last things that the registry keeps alive; the attachment's destructor closes the store.
   std::shared_ptr<void> attachment = std::move(attachment_);
   Ref<Owner> root = std::move(root_);
+  const std::shared_ptr<Pool> pool = std::move(pool_);
   lock.unlock();
+  if (pool != nullptr) pool->Close();
   attachment.reset();
   root = {};
   if (events_ != nullptr) events_->EndWaits();
@@ -225,6 +227,8 @@ bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock) {
       Callback& callback = CallbackAt(next);
       next = callback.owner_next;
       CallbackExtra* const extra = callback.extra.load(std::memory_order_acquire);
+      // The executor may run it, and with it drop the callback and what kept the executor, in a moment.
+      const std::shared_ptr<void> keeper = extra == nullptr ? nullptr : extra->executor_keeper;
       const bool handed_over = extra != nullptr && extra->executor != nullptr &&
                                extra->executor->EnqueueRelease(&extra->release_work);
       if (handed_over) continue;
@@ -269,15 +273,31 @@ void Registry::MarkReleased(std::span<Callback* const> released,
 
 void ReleaseWork::Run() noexcept {
   Callback& callback = callback_;
-  Registry& registry = callback.registry();
-  const Ref<Registry> keep(&registry);
+  const Ref<Registry> keep(&callback.registry());
   {
     // For a release function that would wait for its own callback.
     callback.extra.load(std::memory_order_acquire)
         ->in_flight.fetch_add(1, std::memory_order_seq_cst);
-    const AsyncScope scope(callback);
-    registry.RunRelease(callback);
+    const AsyncScope scope(callback, 0);
+    OwnedContext context(callback.drop_context ? nullptr : callback.context,
+                         callback.drop_context ? nullptr : callback.origin->release);
+    RunUserCode(context);
   }
+  Acknowledge();
+}
+
+ReleaseWork::Task ReleaseWork::HandOver() noexcept {
+  const Task task{callback_.origin->release, callback_.context};
+  if (task.function != nullptr && !callback_.drop_context) return task;
+  Acknowledge();
+  return {};
+}
+
+void ReleaseWork::Acknowledge() noexcept {
+  Callback& callback = callback_;
+  Registry& registry = callback.registry();
+  const Ref<Registry> keep(&registry);
+  if (registry.options_.on_released) registry.options_.on_released(callback);
   {
     std::unique_lock lock(registry.mutex_);
     Callback* const released = &callback;

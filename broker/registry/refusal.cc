@@ -86,6 +86,10 @@ Status OverBudget(const Owner& owner, std::string_view what, std::uint64_t most)
 
 Status DeadCallback(const Callback& callback) {
   if (callback.is_live()) return {};
+  if (callback.refusal() == Code::kFailedPrecondition) {
+    return Status(Code::kFailedPrecondition, Named(callback) + " may be called once and was",
+                  "ALREADY_CALLED");
+  }
   return Status(callback.refusal(),
                 Named(callback) + ": " + std::string(Reason(callback.refusal())));
 }

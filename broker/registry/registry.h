@@ -40,6 +40,7 @@
 #include "broker/registry/object.h"
 #include "broker/registry/origin.h"
 #include "broker/registry/owner.h"
+#include "broker/registry/pool.h"
 #include "broker/registry/slot.h"
 #include "broker/registry/spares.h"
 #include "broker/registry/watchdog.h"
@@ -57,6 +58,9 @@ struct RegistryOptions {
   MisusePolicy misuse = MisusePolicy::kReturn;
   // A call that runs for longer is told to the log, once. The reaper looks twice in that time; 0: never.
   std::int64_t stuck_after_ns = 10'000'000'000;
+  // Of the pool that callbacks may ask for.
+  ExecutorOptions pool{.name = "default"};
+  std::size_t pool_threads = 4;
   // Told of each callback, after its release function has run and before drains of it return. Runs on
   // the reaper's thread, under no lock. For parts that hold handles to callbacks of others: hooks, names.
   std::function<void(const Object& callback)> on_released;
@@ -187,6 +191,13 @@ class Registry final : public Object {
   // Submits the call to a callback that has an executor or runs elsewhere; an inline one is run here, before
   // returning. `done` runs exactly once.
   static void InvokeAsync(Handle handle, Request request, AsyncCall::Done done);
+  // The same, for who wants to know at once: if it is not OK the call was not taken, and has not ended.
+  static base::Status SubmitCall(Handle handle, std::unique_ptr<AsyncCall>& call);
+  // Runs `run` as one call of a gated inline callback, once its gate lets it in. If it is not OK, `run` has
+  // not run. REQUIRES: IsGatedInline(handle), which nothing but a suspend or the callback's end can change.
+  static base::Status RunGated(Handle handle, std::int64_t deadline_ns,
+                               const std::function<void(Callback&)>& run);
+  static bool IsGatedInline(Handle handle);
   // True if InvokeAsync would run it on the calling thread.
   static bool RunsInline(Handle handle);
 
@@ -203,6 +214,9 @@ class Registry final : public Object {
   base::Result<Handle> Insert(Ref<Object> object, Handle holder = 0);
   // The object behind a live handle of that kind, or STALE, WRONG_KIND, MALFORMED, CLOSED.
   static base::Result<Ref<Object>> Find(Handle handle, Kind kind);
+
+  // The pool for callbacks that want one, made when first asked for and closed with the registry.
+  base::Result<std::shared_ptr<Pool>> DefaultPool();
 
   // --- Introspection: nothing stops for it ---
   static base::Result<HandleInfo> Describe(Handle handle);
@@ -288,6 +302,14 @@ class Registry final : public Object {
   static void ReportTimeout(Handle handle);
   void FollowBreaker(Callback& callback);
   static State StateInUse(const Callback& callback);
+  static base::Status Enqueue(Callback& callback, CallbackExtra& extra,
+                              std::unique_ptr<AsyncCall>& call);
+  // The breaker, the owner's budget, and the statistics: for a call that begins elsewhere, and one that could not.
+  static base::Status CountIn(Callback& callback, AsyncCall& call);
+  static void CountOut(Callback& callback, AsyncCall& call, base::Code outcome);
+  // Right before a submitted call runs: may it? Ends the life of a callback that is for one call.
+  // REQUIRES: mutex_ not held; the call is in flight.
+  static base::Status BeginCall(Callback& callback);
   // Counts the call as in flight and charges the owner's budget; Uncharge ends the latter.
   static base::Status Charge(Callback& callback, AsyncCall& call);
   static void Uncharge(Callback& callback, const AsyncCall& call) noexcept;
@@ -332,6 +354,7 @@ class Registry final : public Object {
   std::mutex mutex_;
   CloseState close_state_ = CloseState::kOpen;
   std::shared_ptr<void> attachment_;
+  std::shared_ptr<Pool> pool_;
   Origins origins_;
   Spares spare_slots_;
   Spares spare_cells_;

@@ -116,6 +116,8 @@ typedef uint64_t belay_handle;
 #define BELAY_KIND_STORE 5
 #define BELAY_KIND_CURSOR 6
 #define BELAY_KIND_SUBSCRIPTION 7
+#define BELAY_KIND_QUEUE 8
+#define BELAY_KIND_STRAND 9
 
 /* What the holder of a callback's handle may do with it. */
 #define BELAY_RIGHT_INVOKE 1u     /* invoke, pin */
@@ -228,7 +230,7 @@ BELAY_API belay_status belay_owner_detach(belay_handle owner, int32_t mode);
 /* One call: filled by the caller, seen by the callback. Start from BELAY_CALL_INIT. */
 typedef struct belay_call {
   uint32_t struct_size; /* sizeof(belay_call) */
-  uint32_t flags;       /* 0 */
+  uint32_t flags;       /* 0; in a callback Belay's own: see belay_call_info */
   const void *request;  /* the caller's bytes, valid until the call returns; may be null if empty */
   uint64_t request_size;
   void *reply; /* the caller's buffer; null if reply_capacity is 0 */
@@ -257,9 +259,15 @@ typedef void (*belay_release_fn)(void *context);
 /* Any function pointer; cast to and from the function's real type. */
 typedef void (*belay_function)(void);
 
+#define BELAY_CALLBACK_ONCE 1u   /* one call, then it unregisters itself; others: FAILED_PRECONDITION */
+#define BELAY_CALLBACK_SERIAL 2u /* one call at a time, the others wait their turn */
+#define BELAY_CALLBACK_WAIT 4u   /* beyond max_concurrency callers wait; else RESOURCE_EXHAUSTED */
+#define BELAY_EXECUTOR_INLINE 0u /* the caller's thread; release functions: the broker's */
+#define BELAY_EXECUTOR_POOL 1u   /* the broker's pool of threads */
+
 typedef struct belay_callback_options {
   uint32_t struct_size;
-  uint32_t flags;             /* 0 */
+  uint32_t flags;             /* BELAY_CALLBACK_... */
   belay_callback_fn callback; /* the function; null for a typed callback */
   void *context;              /* passed to every call; owned by Belay from here on */
   belay_release_fn release;   /* null: the context needs none */
@@ -267,6 +275,9 @@ typedef struct belay_callback_options {
   const char *site;           /* where it was registered, "File.cs:12"; null: ""; at most 255 bytes */
   const char *signature;      /* typed callback: e.g. "i64(i64)", "void(bool)"; null otherwise */
   belay_function typed;       /* typed callback: the function, whose first parameter is the context */
+  belay_handle executor;      /* where it and `release` run: BELAY_EXECUTOR_..., a queue or a strand */
+  uint32_t max_concurrency;   /* calls at a time; 0: no bound. See "Executors" */
+  uint32_t reserved;          /* 0 */
 } belay_callback_options;
 
 /* Registers a callback under `owner` (or under a broker's own owner, given the broker). The owner is
@@ -351,6 +362,177 @@ BELAY_API belay_status belay_call_fail(belay_call *call, const char *message);
 /* After BELAY_BUFFER_TOO_SMALL: copies the kept reply to `buffer` and drops it. With `buffer` null and
  * `capacity` 0 only drops it. Errors: BUFFER_TOO_SMALL (kept still); NOT_FOUND if nothing is kept. */
 BELAY_API belay_status belay_call_take(belay_call *call, void *buffer, uint64_t capacity);
+
+/* In a callback: 1 if whoever submitted the call has cancelled it, so that it may stop early; else 0.
+ * Always 0 for a call of belay_invoke. Never fails. */
+BELAY_API int32_t belay_call_cancelled(const belay_call *call);
+
+typedef struct belay_call_details {
+  uint32_t struct_size;
+  uint32_t depth;      /* calls nested on this thread, this one included; 0 if it runs elsewhere */
+  uint64_t id;         /* top bit set: a submitted call */
+  uint64_t parent_id;  /* the call in which it was made; 0: none */
+  int64_t deadline_ns; /* on CLOCK_MONOTONIC; 0: none */
+  uint64_t trace_high;
+  uint64_t trace_low;
+  belay_handle caller; /* owner on whose behalf; 0: not said */
+  int32_t cancelled;   /* as belay_call_cancelled */
+  uint32_t reserved;
+} belay_call_details;
+
+/* In a callback: tells of the call it was given. Of a call of belay_invoke only on the thread that runs it.
+ * Errors: INVALID_ARGUMENT; FAILED_PRECONDITION outside of any call. */
+BELAY_API belay_status belay_call_info(const belay_call *call, belay_call_details *details);
+
+/* ---- Executors -------------------------------------------------------------------------------
+ *
+ * A callback runs where its options say: on its caller's thread (inline), on the broker's pool, on a
+ * strand (one after another, on the pool), or on a queue, which a program polls from a thread of its own:
+ * how an event loop, a game or a user interface takes part. Its release function runs there too, after
+ * the calls that were queued before it. Every executor is bounded: full is RESOURCE_EXHAUSTED, told
+ * before anything has begun. Release functions and completions are beyond the bound.
+ *
+ * belay_invoke works on all of them, and waits for the answer. Invoked from inside what runs on the same
+ * strand or queue it waits for itself: set a deadline, or submit.
+ *
+ * max_concurrency bounds the calls of one callback: inline those that run, else those queued or running.
+ * Callers beyond it are refused, or, of an inline callback with BELAY_CALLBACK_WAIT, wait in order of
+ * arrival until a call returns, their deadline passes, or the callback is unregistered; inside the
+ * callback itself that is BELAY_WOULD_DEADLOCK. BELAY_CALLBACK_SERIAL is 1 with WAIT for an inline
+ * callback, and a strand of its own for one on the pool. */
+
+typedef struct belay_executor_options {
+  uint32_t struct_size;
+  uint32_t reserved;
+  const char *name;   /* shown in listings and errors; 1 to 255 bytes */
+  uint64_t max_calls; /* queued at a time; 0: 1024 */
+  uint64_t max_bytes; /* of those calls; 0: 16 MiB */
+} belay_executor_options;
+
+/* Opens a queue, or a strand, held by `owner` (an owner, or a broker for its own). belay_release, or the
+ * owner's close, closes it: queued calls end as CLOSED, those that were handed out end as ABANDONED for
+ * their callers, and the release functions of its callbacks run on the broker's thread.
+ * Errors: INVALID_ARGUMENT, CLOSED, RESOURCE_EXHAUSTED, handle errors. */
+BELAY_API belay_status belay_queue_open(belay_handle owner, const belay_executor_options *options,
+                                        belay_handle *queue);
+BELAY_API belay_status belay_strand_open(belay_handle owner, const belay_executor_options *options,
+                                         belay_handle *strand);
+
+/* How far a call got that failed. */
+#define BELAY_CERTAINTY_NONE 0         /* it did not fail */
+#define BELAY_CERTAINTY_NOT_SENT 1     /* the callback has not seen it: repeat it safely */
+#define BELAY_CERTAINTY_SENT_UNKNOWN 2 /* nobody knows */
+#define BELAY_CERTAINTY_STARTED 3      /* the callback began it */
+
+/* How a call ended. Valid as long as said where it is given. */
+typedef struct belay_outcome {
+  uint32_t struct_size;
+  belay_status status;
+  int32_t certainty; /* BELAY_CERTAINTY_... */
+  uint32_t reserved;
+  const char *reason;  /* as in belay_error; "OK" */
+  const char *message; /* "" if it went well */
+  const void *reply;   /* whole, whatever its size */
+  uint64_t reply_size;
+} belay_outcome;
+
+#define BELAY_WORK_CALL 1       /* run callback(context, call), then finish with its status */
+#define BELAY_WORK_RELEASE 2    /* run release(context), then finish */
+#define BELAY_WORK_COMPLETION 3 /* a submitted call has ended: look at tag and outcome, then finish */
+
+/* One thing that a queue hands to its host. */
+typedef struct belay_work {
+  uint32_t struct_size;
+  int32_t kind; /* BELAY_WORK_... */
+  uint64_t id;  /* for belay_queue_finish */
+  belay_callback_fn callback;
+  void *context;
+  belay_call *call; /* the host's until the event is finished, on any thread */
+  belay_release_fn release;
+  uint64_t tag;                 /* of the completion */
+  const belay_outcome *outcome; /* until the event is finished */
+} belay_work;
+
+/* How one event ended. */
+typedef struct belay_result {
+  uint32_t struct_size;
+  belay_status status; /* CALL: what the callback returned; else ignored */
+  uint64_t id;
+  const void *reply; /* CALL: the reply; null: what belay_call_reply() was given, if anything */
+  uint64_t reply_size;
+} belay_result;
+
+/* Takes up to `capacity` events, at most 64 at once, oldest first; events[0].struct_size is the size of each.
+ * Waits up to `timeout_ms` for the first. BELAY_OK with `*count` 0: none came, or belay_queue_interrupt.
+ * Each event must be finished. Calls that were cancelled, or whose deadline has passed, end here and are not
+ * handed out. Any number of threads may poll; a queue outlives its pollers.
+ *
+ * What runs from an event is not known to Belay to be inside the callback: do not drain it there.
+ * May block. Errors: CLOSED when the queue has been closed meanwhile, INVALID_ARGUMENT, handle errors. */
+BELAY_API belay_status belay_queue_poll(belay_handle queue, belay_work *events, uint64_t capacity,
+                                        uint64_t timeout_ms, uint64_t *count);
+
+/* Ends `count` events that this queue handed out; results[0].struct_size is the size of each. May be called on
+ * another thread than the poll's, and after the queue was closed, which ends no call that its host runs.
+ * Completions of those calls run inside. Errors: NOT_FOUND if an id was not handed out, or has been
+ * finished; INVALID_ARGUMENT for a reply without its pointer. The others are finished all the same. */
+BELAY_API belay_status belay_queue_finish(belay_handle queue, const belay_result *results, uint64_t count);
+
+/* Takes up to `max_events` events, running each on this thread: callbacks, release functions, and the functions
+ * of completions. Waits up to `timeout_ms` for the first. `*count`: how many. May block. Errors: as
+ * belay_queue_poll. */
+BELAY_API belay_status belay_queue_run(belay_handle queue, uint64_t max_events, uint64_t timeout_ms,
+                                       uint64_t *count);
+
+/* A file descriptor that is readable while there is something to poll, also when the queue has been closed.
+ * Only wait for it, level-triggered; it is the queue's, and lives as long.
+ * Errors: RESOURCE_EXHAUSTED, handle errors. */
+BELAY_API belay_status belay_queue_fd(belay_handle queue, int32_t *fd);
+
+/* Ends one wait in belay_queue_poll or belay_queue_run: one under way, else the next. Never blocks. */
+BELAY_API belay_status belay_queue_interrupt(belay_handle queue);
+
+/* ---- Submitted calls -------------------------------------------------------------------------- */
+
+/* Learns how a call ended. Runs under no lock, on the thread on which it ends, which may be the submitting
+ * one. `outcome` is valid until it returns. */
+typedef void (*belay_completion_fn)(void *context, const belay_outcome *outcome);
+
+/* Who learns of it: `run`, at once; or whoever polls `queue`, as an event with `tag` (belay_queue_run runs
+ * `run` then). A closed queue gets no event: then `run` runs where the call ends, if there is one. */
+typedef struct belay_completion {
+  uint32_t struct_size;
+  uint32_t reserved;
+  belay_completion_fn run; /* may be null if there is a queue */
+  void *context;
+  belay_handle queue; /* 0: none */
+  uint64_t tag;
+} belay_completion;
+
+/* Begins a call and does not wait. Of `call` the request (copied), deadline, trace and caller count; its reply
+ * goes to `completion`, which runs exactly once if this returns BELAY_OK, and never otherwise. `completion`
+ * may be null. An inline callback runs before this returns. `call_id`: for
+ * belay_call_cancel, may be null; written before the call can begin, also if it is refused.
+ * Errors: RESOURCE_EXHAUSTED, naming what was full; else as belay_invoke. */
+BELAY_API belay_status belay_submit(belay_handle callback, const belay_call *call,
+                                    const belay_completion *completion, uint64_t *call_id);
+
+/* belay_submit for who wants no answer. */
+BELAY_API belay_status belay_post(belay_handle callback, const belay_call *call);
+
+/* Submits one call to `count` callbacks. `completions`: null, or one for each, completions[0].struct_size being
+ * the size of each. `statuses`: null, or one for each: what belay_submit would have returned.
+ * Errors: INVALID_ARGUMENT. A callback that refuses is told by its status alone. */
+BELAY_API belay_status belay_broadcast(const belay_handle *callbacks, uint64_t count, const belay_call *call,
+                                       const belay_completion *completions, belay_status *statuses);
+
+#define BELAY_CANCEL_FORGET 1 /* the call ends now, CANCELLED; its callback may run on */
+#define BELAY_CANCEL_ASK 2    /* belay_call_cancelled says so; the call ends as the callback ends it */
+
+/* Cancels a submitted call. One that has not begun is never begun, ends as CANCELLED, certainty NOT_SENT, and
+ * its completion runs inside. For one that has begun see the modes.
+ * Errors: NOT_FOUND if it has ended; INVALID_ARGUMENT. */
+BELAY_API belay_status belay_call_cancel(uint64_t call_id, int32_t mode);
 
 /* ---- Typed pins ------------------------------------------------------------------------------ */
 

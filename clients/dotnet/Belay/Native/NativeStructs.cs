@@ -59,6 +59,9 @@ internal unsafe struct NativeCallbackOptions
     public byte* Site;
     public byte* Signature;
     public void* Typed;
+    public ulong Executor;
+    public uint MaxConcurrency;
+    public uint Reserved;
 }
 
 /// <summary><c>belay_pin_info</c></summary>
