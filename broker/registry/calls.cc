@@ -193,6 +193,19 @@ Status Registry::BeginCall(Callback& callback) {
   return {};
 }
 
+namespace {
+
+// To be asked after a call has been counted as in flight, and while the handle is pinned. A pin of the library's
+// own keeps the callback's memory, not its context: that is for calls. Either this sees that the slot
+// changed its form, or the reaper, which changes forms first and looks at the counts afterwards, sees the count:
+// all four are sequentially consistent (R5).
+bool IsStillGated(Handle handle) {
+  return HandleTable::Get().slot(SlotOf(handle)).key.load(std::memory_order_seq_cst) ==
+         KeyOf(handle, Form::kGated);
+}
+
+}  // namespace
+
 // A gated inline callback counts as in flight while its caller waits at the gate, which keeps it.
 Status Registry::RunGated(Handle handle, std::int64_t deadline_ns,
                           const std::function<void(Callback&)>& run) {
@@ -204,6 +217,10 @@ Status Registry::RunGated(Handle handle, std::int64_t deadline_ns,
     callback = static_cast<Callback*>(pin.object());
     callback->extra.load(std::memory_order_acquire)
         ->in_flight.fetch_add(1, std::memory_order_seq_cst);
+    if (!IsStillGated(handle)) {
+      const AsyncScope uncount(*callback, 0);
+      return NotGated(handle);
+    }
   }
   const bool inside = InsideCallOf([&](const Object& object) { return &object == callback; });
   const AsyncScope scope(*callback, NextGatedId());
@@ -235,12 +252,17 @@ Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
     if (pin.form() != Form::kGated) return NotGated(handle);
     callback = static_cast<Callback*>(pin.object());
     CallbackExtra& extra = *callback->extra.load(std::memory_order_acquire);
-    if (extra.executor != nullptr) return Enqueue(*callback, extra, call);
+    if (extra.executor != nullptr) return Enqueue(handle, *callback, extra, call);
     if (callback->origin->target.start != nullptr) {
       if (Status taken = CountIn(*callback, *call); !taken.ok()) return taken;
-      // Counted while the pin holds the callback: whoever drains it sees the hazard, or else, its clearing
-      // being a release and the scan an acquire, the count. Twice: for the call, and for `start` below.
+      // Twice: for the call, and for `start` below.
       extra.in_flight.fetch_add(2, std::memory_order_seq_cst);
+      if (!IsStillGated(handle)) {
+        CountOut(*callback, *call, Code::kUnregistered);
+        const AsyncScope one(*callback, 0);
+        const AsyncScope two(*callback, 0);
+        return NotGated(handle);
+      }
     }
   }
   if (call->callback_ == nullptr) {
@@ -261,7 +283,7 @@ Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
 }
 
 // REQUIRES: the callback is pinned.
-Status Registry::Enqueue(Callback& callback, CallbackExtra& extra,
+Status Registry::Enqueue(Handle handle, Callback& callback, CallbackExtra& extra,
                          std::unique_ptr<AsyncCall>& call) {
   if (extra.gate != nullptr) {
     if (Status entered = extra.gate->Enter(Gate::Caller::kOutside, 0); !entered.ok())
@@ -270,15 +292,15 @@ Status Registry::Enqueue(Callback& callback, CallbackExtra& extra,
   Status taken = CountIn(callback, *call);
   if (taken.ok()) {
     call->gate_ = extra.gate.get();
-    extra.in_flight.fetch_add(1, std::memory_order_seq_cst);  // while the pin holds the callback
-    taken = extra.executor->Enqueue(call.get());
+    extra.in_flight.fetch_add(1, std::memory_order_seq_cst);
+    taken = IsStillGated(handle) ? extra.executor->Enqueue(call.get()) : NotGated(handle);
     if (taken.ok()) {
       (void)call.release();
       return {};
     }
     CountOut(callback, *call, taken.code());
     call->gate_ = nullptr;
-    extra.in_flight.fetch_sub(1, std::memory_order_seq_cst);  // the pin's end pokes who waits
+    const AsyncScope uncount(callback, 0);
   }
   if (extra.gate != nullptr) extra.gate->Leave();
   return taken;

@@ -45,10 +45,10 @@ std::int64_t Registry::AgeNs(std::uint32_t number) const noexcept {
 bool Registry::LetsThrough(const HandleFilter& filter, std::uint32_t number) const {
   const Object& object = HandleTable::Get().object_of(number);
   const bool is_callback = object.kind == Kind::kCallback;
-  const auto& callback = static_cast<const Callback&>(object);
+  const auto* callback = is_callback ? static_cast<const Callback*>(&object) : nullptr;
   if (filter.kind != Kind::kNone && object.kind != filter.kind) return false;
-  if (filter.state && (!is_callback || callback.state != *filter.state)) return false;
-  if (filter.use == HandleFilter::Use::kOnlyRelease && (!is_callback || callback.is_live()))
+  if (filter.state && (!is_callback || callback->state != *filter.state)) return false;
+  if (filter.use == HandleFilter::Use::kOnlyRelease && (!is_callback || callback->is_live()))
     return false;
   if (AgeNs(number) < filter.min_age_ns) return false;
   if (!filter.owner_name.empty() &&

@@ -302,7 +302,7 @@ class Registry final : public Object {
   static void ReportTimeout(Handle handle);
   void FollowBreaker(Callback& callback);
   static State StateInUse(const Callback& callback);
-  static base::Status Enqueue(Callback& callback, CallbackExtra& extra,
+  static base::Status Enqueue(Handle handle, Callback& callback, CallbackExtra& extra,
                               std::unique_ptr<AsyncCall>& call);
   // The breaker, the owner's budget, and the statistics: for a call that begins elsewhere, and one that could not.
   static base::Status CountIn(Callback& callback, AsyncCall& call);
