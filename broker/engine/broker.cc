@@ -96,15 +96,21 @@ Status Broker::Start() {
   wish.name = options_.name;
   wish.log = options_.log;
   wish.clock = options_.clock;
+  wish.tombstones = options_.tombstones;
+  wish.events = options_.events;
+  wish.misuse = options_.misuse;
+  wish.stuck_after_ns = options_.stuck_after_ns;
   wish.on_released = [weak = weak_from_this()](const registry::Object& callback) {
     if (const auto self = weak.lock()) self->CallbackReleased(callback);
   };
   auto opened = Registry::Open(std::move(wish));
   if (!opened.ok()) return opened.status();
   registry_ = std::move(*opened);
-  auto names_owner = registry_->OpenOwner("names");
+  // Their handles may go at any time, and the broker's own parts are told so by the code (R19).
+  const registry::OwnerOptions own{{}, registry::MisusePolicy::kReturn};
+  auto names_owner = Registry::OpenOwner(registry_->handle(), "names", own);
   if (!names_owner.ok()) return names_owner.status();
-  auto hooks_owner = registry_->OpenOwner("hooks");
+  auto hooks_owner = Registry::OpenOwner(registry_->handle(), "hooks", own);
   if (!hooks_owner.ok()) return hooks_owner.status();
   parts_->names_owner = *names_owner;
   parts_->hooks_owner = *hooks_owner;

@@ -39,6 +39,11 @@ struct BrokerOptions {
   // Seeds the choices among the members of names bound by the policy random. 0: a seed of the
   // system's.
   std::uint64_t random_seed = 0;
+  // See registry::RegistryOptions.
+  std::size_t tombstones = registry::RegistryOptions().tombstones;
+  std::size_t events = registry::RegistryOptions().events;
+  registry::MisusePolicy misuse = registry::MisusePolicy::kReturn;
+  std::int64_t stuck_after_ns = registry::RegistryOptions().stuck_after_ns;
   // Paces what is repeated, and tells ages. Must outlive the broker.
   const base::Clock* clock = &base::Clock::System();
 };

@@ -63,8 +63,8 @@ class Backlog {
  public:
   struct Load {
     std::size_t calls = 0;
-    std::size_t bytes = 0;  // of the calls
-    std::size_t releases = 0;
+    std::size_t bytes = 0;     // of the calls
+    std::size_t releases = 0;  // and completions
   };
   enum class Verdict : std::uint8_t { kFits, kTooManyCalls, kTooManyBytes, kClosed };
 
@@ -90,14 +90,14 @@ class Backlog {
   }
   // REQUIRES: !closed()
   void PushRelease(Work* work) noexcept {
-    assert(work->kind == Work::Kind::kRelease);
+    assert(work->kind != Work::Kind::kCall);
     ++load_.releases;
     works_.PushBack(work);
   }
   // REQUIRES: !empty()
   Work* Pop() noexcept {
     Work* const work = works_.PopFront();
-    if (work->kind == Work::Kind::kRelease) {
+    if (work->kind != Work::Kind::kCall) {
       --load_.releases;
     } else {
       --load_.calls;

@@ -20,8 +20,10 @@ std::int64_t Later(std::int64_t now_ns, std::int64_t by_ns) noexcept {
 Breaker::Permit Breaker::AdmitSlow(std::int64_t now_ns) {
   const std::lock_guard lock(mutex_);
   if (state_ == State::kClosed) return Permit(epoch_);
-  if (state_ != State::kOpen || now_ns < probe_at_ns_) return Permit(0);
+  if ((state_ != State::kOpen && state_ != State::kHalfOpen) || now_ns < probe_at_ns_)
+    return Permit(0);
   Enter(State::kHalfOpen);
+  probe_at_ns_ = Later(now_ns, cool_down_ns_);
   return Permit(epoch_);
 }
 
@@ -31,7 +33,10 @@ Breaker::Change Breaker::ReportSlow(Permit permit, Code outcome, std::int64_t no
   if (IsInfrastructureFailure(outcome)) return CountFailure(outcome, now_ns);
   if (IsAnswer(outcome)) return Answered();
   // It got nowhere. The cool-down has passed already, so the next call is the probe.
-  if (state_ == State::kHalfOpen) Enter(State::kOpen);
+  if (state_ == State::kHalfOpen) {
+    Enter(State::kOpen);
+    probe_at_ns_ = now_ns;
+  }
   return Change::kNone;
 }
 
@@ -56,6 +61,11 @@ Breaker::Change Breaker::Answered() {
   return Change::kClosed;
 }
 
+Breaker::Change Breaker::TimedOut(std::int64_t now_ns) {
+  const std::lock_guard lock(mutex_);
+  return state_ == State::kClosed ? CountFailure(Code::kDeadlineExceeded, now_ns) : Change::kNone;
+}
+
 Breaker::Change Breaker::Trip() {
   const std::lock_guard lock(mutex_);
   if (state_ == State::kTripped) return Change::kNone;
@@ -70,6 +80,11 @@ Breaker::Change Breaker::Reset() {
   const bool was_closed = state_ == State::kClosed;
   Enter(State::kClosed);
   return was_closed ? Change::kNone : Change::kClosed;
+}
+
+bool Breaker::IsProbeDue(std::int64_t now_ns) const {
+  const std::lock_guard lock(mutex_);
+  return (state_ == State::kOpen || state_ == State::kHalfOpen) && now_ns >= probe_at_ns_;
 }
 
 Status Breaker::Refusal(std::int64_t now_ns) const {

@@ -14,7 +14,8 @@
 //
 // Invariants
 //   - While open and before the cool-down has passed no call is admitted; then one, until its end
-//     is reported.
+//     is reported, or another cool-down has passed without: a host that hangs must not keep its breaker
+//     half open for good.
 //   - An outcome counts only if no transition came between admission and report: what was begun
 //     before the breaker opened, or before somebody reset it, says nothing about now. A permit
 //     bears the epoch of its admission, every transition begins a new one.
@@ -57,12 +58,13 @@ class Breaker {
   // What Admit() gives to a call and Report() takes back.
   class Permit {
    public:
+    Permit() = default;
     explicit operator bool() const noexcept { return epoch_ != 0; }
 
    private:
     friend class Breaker;
     explicit Permit(std::uint64_t epoch) : epoch_(epoch) {}
-    std::uint64_t epoch_;  // 0: refused
+    std::uint64_t epoch_ = 0;  // 0: refused
   };
 
   // What a report or a command changed, for who tells the world.
@@ -97,11 +99,17 @@ class Breaker {
     return ReportSlow(permit, outcome, now_ns);
   }
 
+  // A caller has given up waiting for an answer that may still come. Counts as a failure while closed; a probe
+  // that takes too long gives way to another by itself.
+  Change TimedOut(std::int64_t now_ns);
+
   // Opens it until Reset(). kNone if it was not closed.
   Change Trip();
   // Closes it and forgets all failures, also of calls in flight. kNone if it was closed.
   Change Reset();
 
+  // True if the next Admit() lets a probe through.
+  bool IsProbeDue(std::int64_t now_ns) const;
   // QUARANTINED, with text that says why, and when the next probe is due.
   base::Status Refusal(std::int64_t now_ns) const;
   View view() const;
@@ -124,7 +132,7 @@ class Breaker {
 
   mutable std::mutex mutex_;
   std::uint64_t epoch_ = 1;
-  std::int64_t probe_at_ns_ = 0;
+  std::int64_t probe_at_ns_ = 0;   // while open or half open: when the next call is let through
   std::int64_t cool_down_ns_ = 0;  // the last one
   base::Code last_failure_ = base::Code::kOk;
   State state_ = State::kClosed;

@@ -88,11 +88,40 @@ TEST_F(BreakerTest, R14_AfterTheCoolDownOneCallProbes) {
   EXPECT_TRUE(probe);
   EXPECT_EQ(breaker_.view().state, State::kHalfOpen);
   EXPECT_TRUE(IsRefused()) << "one at a time";
-  now_ns_ += 100 * kMaxCoolDownNs;
-  EXPECT_TRUE(IsRefused()) << "however long it takes";
+  now_ns_ += kCoolDownNs - 1;
+  EXPECT_TRUE(IsRefused()) << "as long as it may take";
   EXPECT_EQ(breaker_.Report(probe, Code::kCallbackFailed, now_ns_), Change::kClosed);
   EXPECT_EQ(breaker_.view().consecutive_failures, 0U);
   EXPECT_EQ(Call(Code::kOk), Change::kNone);
+}
+
+TEST_F(BreakerTest, R14_AProbeThatHangsGivesWayToAnother) {
+  Open();
+  now_ns_ += kCoolDownNs;
+  const auto hanging = breaker_.Admit(now_ns_);
+  EXPECT_TRUE(hanging);
+  now_ns_ += kCoolDownNs;
+  EXPECT_TRUE(breaker_.IsProbeDue(now_ns_));
+  const auto probe = breaker_.Admit(now_ns_);
+  EXPECT_TRUE(probe);
+  EXPECT_TRUE(IsRefused()) << "one at a time";
+  EXPECT_EQ(breaker_.Report(hanging, Code::kOk, now_ns_), Change::kNone) << "of another time";
+  EXPECT_EQ(breaker_.Report(probe, Code::kOk, now_ns_), Change::kClosed);
+}
+
+TEST_F(BreakerTest, R14_CallersThatGiveUpWaitingCountWhileItIsClosed) {
+  EXPECT_EQ(breaker_.TimedOut(now_ns_), Change::kNone);
+  EXPECT_EQ(Call(Code::kOk), Change::kNone) << "an answer to another caller: it is there";
+  EXPECT_EQ(breaker_.view().consecutive_failures, 0U);
+  EXPECT_EQ(breaker_.TimedOut(now_ns_), Change::kNone);
+  EXPECT_EQ(breaker_.TimedOut(now_ns_), Change::kNone);
+  EXPECT_EQ(breaker_.TimedOut(now_ns_), Change::kOpened);
+  EXPECT_EQ(breaker_.view().last_failure, Code::kDeadlineExceeded);
+  now_ns_ += kCoolDownNs;
+  const auto probe = breaker_.Admit(now_ns_);
+  EXPECT_EQ(breaker_.TimedOut(now_ns_), Change::kNone) << "of a call from before";
+  EXPECT_EQ(breaker_.view().state, State::kHalfOpen);
+  EXPECT_EQ(breaker_.Report(probe, Code::kOk, now_ns_), Change::kClosed);
 }
 
 TEST_F(BreakerTest, R14_EachFailedProbeDoublesTheCoolDownUpToTheBound) {

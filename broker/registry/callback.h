@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "broker/base/status.h"
+#include "broker/registry/breaker.h"
 #include "broker/registry/call.h"
+#include "broker/registry/gate.h"
 #include "broker/registry/object.h"
 #include "broker/registry/object_arena.h"
 #include "broker/registry/origin.h"
@@ -65,6 +67,10 @@ struct CallbackSpec {
   // keeps it alive.
   Executor* executor = nullptr;
   std::shared_ptr<void> executor_keeper;
+  // When its infrastructure fails, if it runs elsewhere.
+  BreakerOptions breaker{.threshold = 8};
+  // At most so many calls at a time. With an executor only OnFull::kReject, of calls queued or running.
+  GateOptions gate;
 };
 
 // kSuspended and kQuarantined are LIVE and refuse calls for a while.
@@ -93,6 +99,15 @@ class ReleaseWork final : public Work {
   explicit ReleaseWork(Callback& callback) : Work(Kind::kRelease), callback_(callback) {}
   void Run() noexcept override;
   void Refuse(const base::Status&) noexcept override { Run(); }
+
+  // For a host that runs the release function itself: what to run. Nothing to run: it has been acknowledged.
+  struct Task {
+    ReleaseFunction function = nullptr;
+    void* context = nullptr;
+  };
+  Task HandOver() noexcept;
+  // The host has run it; then `this` is gone.
+  void Acknowledge() noexcept;
   std::size_t size_bytes() const noexcept override { return sizeof *this; }
 
  private:
@@ -101,7 +116,8 @@ class ReleaseWork final : public Work {
 
 // What only some callbacks need: those that are pinned, watched while they drain, run elsewhere, or fail.
 struct CallbackExtra {
-  explicit CallbackExtra(Callback& callback) : release_work(callback) {}
+  CallbackExtra(Callback& callback, const BreakerOptions& a_breaker)
+      : breaker_options(a_breaker), breaker(breaker_options), release_work(callback) {}
 
   // Guarded by the registry's mutex.
   std::uint32_t pins = 0;
@@ -112,11 +128,14 @@ struct CallbackExtra {
   std::atomic<std::uint32_t> in_flight{0};
   // Relaxed: statistics.
   std::atomic<std::uint64_t> failures{0};
-  std::atomic<std::uint64_t> submitted{0};  // calls, and pins of typed callbacks
+  std::atomic<std::uint64_t> submitted{0};  // calls, gated ones, and pins of typed callbacks
 
-  // Constant from the registration on.
+  // Constant from the registration on, but for the breaker, which is safe by itself.
+  const BreakerOptions breaker_options;
+  Breaker breaker;
   Executor* executor = nullptr;
   std::shared_ptr<void> executor_keeper;
+  std::unique_ptr<Gate> gate;
   ReleaseWork release_work;
 };
 
@@ -158,7 +177,8 @@ class Callback final : public Object {
   std::atomic<CallbackExtra*> extra{nullptr};
 
   // REQUIRES: the registry's mutex is held, or nobody else knows the callback yet. Throws std::bad_alloc.
-  CallbackExtra& NeedExtra();
+  // The breaker's options are those of the first call.
+  CallbackExtra& NeedExtra(const BreakerOptions& breaker = {.threshold = 0});
   std::uint32_t in_flight() const noexcept {
     const CallbackExtra* more = extra.load(std::memory_order_acquire);
     return more == nullptr ? 0 : more->in_flight.load(std::memory_order_seq_cst);

@@ -19,13 +19,16 @@ Status OutOfMemory() { return Status(Code::kResourceExhausted, "out of memory fo
 }  // namespace
 
 Form Registry::FormFor(const Callback& callback, std::uint32_t rights) {
-  if (callback.state != State::kLive || (rights & kRightInvoke) == 0) return Form::kSlow;
+  const bool refuses = callback.state != State::kLive && callback.state != State::kQuarantined;
+  if (refuses || (rights & kRightInvoke) == 0) return Form::kSlow;
   const Target& target = callback.origin->target;
   if (target.typed != nullptr) return Form::kSlow;
   const CallbackExtra* extra = callback.extra.load(std::memory_order_acquire);
   const bool elsewhere =
       target.start != nullptr || (extra != nullptr && extra->executor != nullptr);
-  return elsewhere ? Form::kGated : Form::kFast;
+  if (elsewhere) return Form::kGated;  // quarantined, too: its breaker is asked each time
+  if (callback.state != State::kLive) return Form::kSlow;
+  return extra != nullptr && extra->gate != nullptr ? Form::kGated : Form::kFast;
 }
 
 void Registry::SetForms(Callback& callback) {
@@ -52,10 +55,11 @@ Ref<Callback> Registry::MakeCallback(Origin&& wanted, const CallbackSpec& spec) 
   auto callback =
       Ref<Callback>::Adopt(new (arena.MemoryOf(cell)) Callback(cell, std::move(origin)));
   try {
-    if (callback->origin->target.start != nullptr || spec.executor != nullptr) {
-      CallbackExtra& extra = callback->NeedExtra();
+    if (callback->origin->target.start != nullptr || spec.executor != nullptr || spec.gate.any()) {
+      CallbackExtra& extra = callback->NeedExtra(spec.breaker);
       extra.executor = spec.executor;
       extra.executor_keeper = spec.executor_keeper;
+      if (spec.gate.any()) extra.gate = std::make_unique<Gate>(spec.gate, callback->origin->label);
     }
   } catch (const std::bad_alloc&) {
     return {};
@@ -103,6 +107,7 @@ Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
   owner.first_callback = callback->id;
   ++owner.callbacks;
   ++registry.unreleased_callbacks_;
+  registry.Note(EventType::kRegistered, *handle, *callback, owner);
   return handle;
 }
 
@@ -111,6 +116,8 @@ void Registry::BeginDrain(Callback& callback, Code refusal) {
   callback.state = State::kDraining;
   callback.set_refusal(refusal);
   SetForms(callback);
+  const CallbackExtra* const extra = callback.extra.load(std::memory_order_acquire);
+  if (extra != nullptr && extra->gate != nullptr) extra->gate->Close();
   if (callback.owner_prev != 0) {
     CallbackAt(callback.owner_prev).owner_next = callback.owner_next;
   } else {
@@ -125,8 +132,9 @@ void Registry::BeginDrain(Callback& callback, Code refusal) {
 }
 
 Status Registry::CheckUsable(Callback& callback, std::uint32_t number, std::uint32_t rights) const {
-  const Status refused =
-      (rights & kRightInvoke) != 0 ? RefusesCalls(callback) : DeadCallback(callback);
+  const Status refused = (rights & kRightInvoke) != 0
+                             ? RefusesCalls(callback, options_.clock->CoarseMonotonicNs())
+                             : DeadCallback(callback);
   if (!refused.ok()) return refused;
   const std::uint32_t missing = rights & ~std::uint32_t{HandleTable::Get().cold(number).rights};
   return missing == 0 ? Status() : MissingRight(callback, missing);
@@ -146,6 +154,8 @@ Status Registry::Unregister(Handle handle, Code refusal) {
     if (auto usable = registry.CheckUsable(callback, SlotOf(handle), right); !usable.ok())
       return usable;
     registry.BeginDrain(callback, refusal);
+    registry.Note(refusal == Code::kRevoked ? EventType::kRevoked : EventType::kUnregistered,
+                  handle, callback, HolderOf(SlotOf(handle)));
     wake = registry.TakeWakeUp();
   }
   if (wake) HandleTable::Get().Poke();
@@ -174,9 +184,12 @@ Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_v
   }
   Registry& registry = callback.registry();
   object = Ref<Pin>::Adopt(new Pin(Ref<Callback>(&callback)));
-  const std::lock_guard lock(registry.mutex_);
+  std::unique_lock lock(registry.mutex_);
   HandleTable& table = HandleTable::Get();
-  if (table.form(SlotOf(handle)) == Form::kRetired) return NoObject(handle);
+  if (table.form(SlotOf(handle)) == Form::kRetired) {
+    lock.unlock();
+    return NoObject(handle);
+  }
   if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightInvoke); !usable.ok())
     return usable;
   CallbackExtra& extra = callback.NeedExtra();
@@ -184,6 +197,7 @@ Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_v
   auto pinned =
       registry.AddHandle(*object, HolderOf(SlotOf(handle)), 0, nullptr, nullptr, Form::kSlow);
   if (!pinned.ok()) return pinned.status();
+  registry.Note(EventType::kRegistered, *pinned, *object, HolderOf(SlotOf(handle)));
   ++extra.pins;
   extra.submitted.fetch_add(1, std::memory_order_relaxed);
   return PinnedFunction{*pinned, target.typed, callback.context};

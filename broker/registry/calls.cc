@@ -3,9 +3,12 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <optional>
 
+#include "broker/registry/gate.h"
 #include "broker/registry/pin.h"
 #include "broker/registry/refusal.h"
 #include "broker/registry/registry.h"
@@ -26,22 +29,6 @@ bool IsPast(std::int64_t deadline_ns) {
   return deadline_ns != 0 && base::Clock::System().MonotonicNs() >= deadline_ns;
 }
 
-// Why a handle that is not gated cannot be submitted to.
-Status NotGated(Handle handle) {
-  Status refusal = Registry::Refusal(handle);
-  if (!refusal.ok()) return refusal;
-  return Status(Code::kUnavailable, "the callback was suspended and resumed in between: try again");
-}
-
-// To be asked after a call has been counted as in flight, and while the handle is pinned. A pin of the library's
-// own keeps the callback's memory, not its context: that is for calls. Either this sees that the slot
-// changed its form, or the reaper, which changes forms first and looks at the counts afterwards, sees the count:
-// all four are sequentially consistent (R5).
-bool IsStillGated(Handle handle) {
-  return HandleTable::Get().slot(SlotOf(handle)).key.load(std::memory_order_seq_cst) ==
-         KeyOf(handle, Form::kGated);
-}
-
 // The native call itself, exceptions turned into a status (R9).
 Outcome RunNative(Callback& callback, const Request& request) {
   Outcome outcome{{}, Certainty::kStarted, {}};
@@ -59,47 +46,60 @@ Outcome RunNative(Callback& callback, const Request& request) {
   return outcome;
 }
 
+// pthread_exit or a cancellation on a thread that is the executor's: the works behind this one would never
+// be run, so there is nothing to go on with.
+[[noreturn]] void DieOfEndedThread(const Callback& callback) {
+  std::fprintf(stderr,
+               "belay: callback \"%s\" ended the thread of its executor (pthread_exit, or a "
+               "cancellation), which is not its own: aborting\n",
+               callback.origin->label.c_str());
+  std::abort();
+}
+
+// Why a handle that is not gated cannot be submitted to.
+Status NotGated(Handle handle) {
+  Status refusal = Registry::Refusal(handle);
+  if (!refusal.ok()) return refusal;
+  return Status(Code::kUnavailable, "the callback was suspended and resumed in between: try again");
+}
+
+// REQUIRES: the callback is gated.
+bool RunsOnCaller(const Callback& callback) {
+  return callback.extra.load(std::memory_order_acquire)->executor == nullptr &&
+         callback.origin->target.start == nullptr;
+}
+
+// Ids of calls that their caller runs through a gate: beyond those of slots.
+std::uint64_t NextGatedId() {
+  static std::atomic<std::uint64_t> last{0};
+  constexpr std::uint64_t kMark = std::uint64_t{3} << 61U;
+  return kMark | last.fetch_add(1, std::memory_order_relaxed);
+}
+
+class GatePass {
+ public:
+  explicit GatePass(Gate& gate) : gate_(gate) {}
+  GatePass(const GatePass&) = delete;
+  GatePass& operator=(const GatePass&) = delete;
+  ~GatePass() { gate_.Leave(); }
+
+ private:
+  Gate& gate_;
+};
+
 }  // namespace
-
-AsyncCall::~AsyncCall() {
-  if (done_ || callback_ != nullptr) {
-    Finish({Status(Code::kAbandoned, "the callback's side dropped the call without answering"),
-            Certainty::kStarted,
-            {}});
-  }
-}
-
-void AsyncCall::Finish(Outcome outcome) {
-  const Done done = std::exchange(done_, nullptr);
-  Callback* const callback = std::exchange(callback_, nullptr);
-  if (callback == nullptr) {
-    if (done) done(std::move(outcome));
-    return;
-  }
-  // An application's failure, and only that: a refusal before the start is not the callback's.
-  if (outcome.status.code() == Code::kCallbackFailed) Registry::CountFailure(*callback);
-  Registry::Uncharge(*callback, *this);
-  const AsyncScope scope(*callback);
-  if (done) done(std::move(outcome));
-}
 
 void AsyncCall::Run() noexcept {
   const std::unique_ptr<AsyncCall> self(this);
-  if (IsPast(request.deadline_ns)) {
-    Finish({Status(Code::kDeadlineExceeded, "the deadline passed while the call was queued"),
-            Certainty::kNotSent,
-            {}});
-    return;
-  }
+  if (!Begin()) return;
   Callback& callback = *callback_;
   callback.extra.load(std::memory_order_acquire)->in_flight.fetch_add(1, std::memory_order_seq_cst);
-  const AsyncScope scope(callback);
-  Finish(RunNative(callback, request));
-}
-
-void AsyncCall::Refuse(const Status& why) noexcept {
-  const std::unique_ptr<AsyncCall> self(this);
-  Finish({why, Certainty::kNotSent, {}});
+  const AsyncScope scope(callback, id());
+  try {
+    Finish(RunNative(callback, request));
+  } catch (abi::__forced_unwind&) {
+    DieOfEndedThread(callback);
+  }
 }
 
 Status Registry::Charge(Callback& callback, AsyncCall& call) {
@@ -140,8 +140,9 @@ Status Registry::Refusal(Handle handle) {
   const TransientPin pin(handle);
   if (pin.object() == nullptr) return NoObject(handle);
   if (pin.object()->kind != Kind::kCallback) {
-    return Status(Code::kWrongKind,
-                  "a " + std::string(KindName(pin.object()->kind)) + " handle cannot be invoked");
+    return Misused(handle,
+                   Status(Code::kWrongKind, "a " + std::string(KindName(pin.object()->kind)) +
+                                                " handle cannot be invoked"));
   }
   auto& callback = static_cast<Callback&>(*pin.object());
   Registry& registry = callback.registry();
@@ -179,6 +180,70 @@ void Registry::CountFailure(Handle handle) {
 
 bool Registry::RunsInline(Handle handle) { return TransientPin(handle).form() == Form::kFast; }
 
+Status Registry::BeginCall(Callback& callback) {
+  Gate* const gate = callback.extra.load(std::memory_order_acquire)->gate.get();
+  if (gate == nullptr || !gate->once()) return {};
+  if (Status begun = gate->Begin(); !begun.ok()) return begun;
+  Registry& registry = callback.registry();
+  {
+    const std::lock_guard lock(registry.mutex_);
+    registry.BeginDrain(callback, Code::kFailedPrecondition);
+  }
+  HandleTable::Get().Poke();
+  return {};
+}
+
+namespace {
+
+// To be asked after a call has been counted as in flight, and while the handle is pinned. A pin of the library's
+// own keeps the callback's memory, not its context: that is for calls. Either this sees that the slot
+// changed its form, or the reaper, which changes forms first and looks at the counts afterwards, sees the count:
+// all four are sequentially consistent (R5).
+bool IsStillGated(Handle handle) {
+  return HandleTable::Get().slot(SlotOf(handle)).key.load(std::memory_order_seq_cst) ==
+         KeyOf(handle, Form::kGated);
+}
+
+}  // namespace
+
+// A gated inline callback counts as in flight while its caller waits at the gate, which keeps it.
+Status Registry::RunGated(Handle handle, std::int64_t deadline_ns,
+                          const std::function<void(Callback&)>& run) {
+  if (DepthExceeded()) return TooDeep();
+  Callback* callback = nullptr;
+  {
+    const TransientPin pin(handle);
+    if (pin.form() != Form::kGated) return NotGated(handle);
+    callback = static_cast<Callback*>(pin.object());
+    callback->extra.load(std::memory_order_acquire)
+        ->in_flight.fetch_add(1, std::memory_order_seq_cst);
+    if (!IsStillGated(handle)) {
+      const AsyncScope uncount(*callback, 0);
+      return NotGated(handle);
+    }
+  }
+  const bool inside = InsideCallOf([&](const Object& object) { return &object == callback; });
+  const AsyncScope scope(*callback, NextGatedId());
+  Gate& gate = *callback->extra.load(std::memory_order_acquire)->gate;
+  Status entered = gate.Enter(inside ? Gate::Caller::kInside : Gate::Caller::kOutside, deadline_ns);
+  if (!entered.ok()) {
+    if (entered.code() != Code::kUnregistered) return entered;
+    const std::lock_guard lock(callback->registry().mutex_);
+    return DeadCallback(*callback);
+  }
+  const GatePass pass(gate);
+  if (Status begun = BeginCall(*callback); !begun.ok()) return begun;
+  callback->extra.load(std::memory_order_acquire)
+      ->submitted.fetch_add(1, std::memory_order_relaxed);
+  run(*callback);
+  return {};
+}
+
+bool Registry::IsGatedInline(Handle handle) {
+  const TransientPin pin(handle);
+  return pin.form() == Form::kGated && RunsOnCaller(static_cast<Callback&>(*pin.object()));
+}
+
 Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
   if (DepthExceeded()) return TooDeep();
   Callback* callback = nullptr;
@@ -186,30 +251,28 @@ Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
     const TransientPin pin(handle);
     if (pin.form() != Form::kGated) return NotGated(handle);
     callback = static_cast<Callback*>(pin.object());
-    if (Status charged = Charge(*callback, *call); !charged.ok()) return charged;
     CallbackExtra& extra = *callback->extra.load(std::memory_order_acquire);
-    extra.in_flight.fetch_add(1, std::memory_order_seq_cst);
-    extra.submitted.fetch_add(1, std::memory_order_relaxed);
-    Status refused;
-    if (!IsStillGated(handle)) {
-      refused = NotGated(handle);
-    } else if (extra.executor != nullptr) {
-      refused = extra.executor->Enqueue(call.get());
-      if (refused.ok()) {
-        (void)call.release();
-        return {};
+    if (extra.executor != nullptr) return Enqueue(handle, *callback, extra, call);
+    if (callback->origin->target.start != nullptr) {
+      if (Status taken = CountIn(*callback, *call); !taken.ok()) return taken;
+      // Twice: for the call, and for `start` below.
+      extra.in_flight.fetch_add(2, std::memory_order_seq_cst);
+      if (!IsStillGated(handle)) {
+        CountOut(*callback, *call, Code::kUnregistered);
+        const AsyncScope one(*callback, 0);
+        const AsyncScope two(*callback, 0);
+        return NotGated(handle);
       }
     }
-    if (!refused.ok()) {
-      Uncharge(*callback, *call);
-      call->callback_ = nullptr;
-      extra.submitted.fetch_sub(1, std::memory_order_relaxed);
-      const AsyncScope uncount(*callback);
-      return refused;
-    }
-    extra.in_flight.fetch_add(1, std::memory_order_seq_cst);  // that of `start`, below
   }
-  const AsyncScope scope(*callback);
+  if (call->callback_ == nullptr) {
+    return RunGated(handle, call->request.deadline_ns, [&](Callback& gated) {
+      Outcome outcome = RunNative(gated, call->request);
+      if (outcome.status.code() == Code::kCallbackFailed) CountFailure(gated);
+      call->Finish(std::move(outcome));
+    });
+  }
+  const AsyncScope scope(*callback, call->id());
   try {
     callback->origin->target.start(callback->context, std::move(call));
   } catch (abi::__forced_unwind&) {
@@ -219,13 +282,52 @@ Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
   return {};
 }
 
-void Registry::InvokeAsync(Handle handle, Request request, AsyncCall::Done done) {
-  auto call = std::make_unique<AsyncCall>(std::move(request), std::move(done));
+// REQUIRES: the callback is pinned.
+Status Registry::Enqueue(Handle handle, Callback& callback, CallbackExtra& extra,
+                         std::unique_ptr<AsyncCall>& call) {
+  if (extra.gate != nullptr) {
+    if (Status entered = extra.gate->Enter(Gate::Caller::kOutside, 0); !entered.ok())
+      return entered;
+  }
+  Status taken = CountIn(callback, *call);
+  if (taken.ok()) {
+    call->gate_ = extra.gate.get();
+    extra.in_flight.fetch_add(1, std::memory_order_seq_cst);
+    taken = IsStillGated(handle) ? extra.executor->Enqueue(call.get()) : NotGated(handle);
+    if (taken.ok()) {
+      (void)call.release();
+      return {};
+    }
+    CountOut(callback, *call, taken.code());
+    call->gate_ = nullptr;
+    const AsyncScope uncount(callback, 0);
+  }
+  if (extra.gate != nullptr) extra.gate->Leave();
+  return taken;
+}
+
+Status Registry::CountIn(Callback& callback, AsyncCall& call) {
+  auto permit = Admit(callback);
+  if (!permit.ok()) return permit.status();
+  if (Status charged = Charge(callback, call); !charged.ok()) {
+    Report(callback, *permit, charged.code());
+    return charged;
+  }
+  call.permit_ = *permit;
+  callback.extra.load(std::memory_order_acquire)->submitted.fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+void Registry::CountOut(Callback& callback, AsyncCall& call, Code outcome) {
+  Uncharge(callback, call);
+  Report(callback, call.permit_, outcome);
+  call.callback_ = nullptr;
+  callback.extra.load(std::memory_order_acquire)->submitted.fetch_sub(1, std::memory_order_relaxed);
+}
+
+Status Registry::SubmitCall(Handle handle, std::unique_ptr<AsyncCall>& call) {
   if (IsPast(call->request.deadline_ns)) {
-    call->Finish({Status(Code::kDeadlineExceeded, "the deadline had passed before the call"),
-                  Certainty::kNotSent,
-                  {}});
-    return;
+    return Status(Code::kDeadlineExceeded, "the deadline had passed before the call");
   }
   {
     const CallPin pin(handle);
@@ -235,10 +337,15 @@ void Registry::InvokeAsync(Handle handle, Request request, AsyncCall::Done done)
       Outcome outcome = RunNative(callback, call->request);
       if (outcome.status.code() == Code::kCallbackFailed) CountFailure(callback);
       call->Finish(std::move(outcome));
-      return;
+      return {};
     }
   }
-  Status refusal = Submit(handle, call);
+  return Submit(handle, call);
+}
+
+void Registry::InvokeAsync(Handle handle, Request request, AsyncCall::Done done) {
+  auto call = std::make_unique<AsyncCall>(std::move(request), std::move(done));
+  Status refusal = SubmitCall(handle, call);
   if (!refusal.ok()) call->Finish({std::move(refusal), Certainty::kNotSent, {}});
 }
 
@@ -263,6 +370,8 @@ Outcome Registry::Invoke(Handle handle, Request request) {
   } else {
     const auto left = std::chrono::nanoseconds(deadline_ns - base::Clock::System().MonotonicNs());
     if (!waiter->answered.wait_for(lock, left, answered)) {
+      lock.unlock();
+      ReportTimeout(handle);
       return {Status(Code::kDeadlineExceeded, "the callback did not answer before the deadline"),
               Certainty::kSentUnknown,
               {}};

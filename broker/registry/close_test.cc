@@ -145,19 +145,42 @@ TEST_F(RegistryTest, R15_AnOpenHandleAtCloseIsReportedWithOwnerLabelAndSite) {
   std::sort(lines.begin(), lines.end());
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[0],
-            "still open at close: callback \"sums\", owner \"alice\", held by \"alice\", for 0 s, "
-            "references 2, registered at here.cc:1");
+            "still open at close of \"test\": 1 handle of callback \"sums\", owner \"alice\", held "
+            "by \"alice\", for up to 0 s, "
+            "registered at here.cc:1");
   EXPECT_EQ(lines[1],
-            "still open at close: callback \"sums\", owner \"alice\", held by \"bob\", for 0 s, "
-            "references 2, registered at here.cc:1");
+            "still open at close of \"test\": 1 handle of callback \"sums\", owner \"alice\", held "
+            "by \"bob\", for up to 0 s, "
+            "registered at here.cc:1");
+}
+
+TEST_F(RegistryTest, R15_HandlesOfOneOriginAndHolderAreReportedTogetherAlsoWhenAnOwnerCloses) {
+  for (int i = 0; i < 3; ++i) Register(alice_, NewProbe(), "many");
+  const Handle typed = *Registry::Register(alice_, NewProbe().TypedSpec("void()"));
+  const Handle pin = Registry::PinTyped(typed, "void()")->pin;
+  ASSERT_TRUE(Registry::CloseOwner(bob_).ok());
+  EXPECT_TRUE(Log().empty()) << "it held nothing";
+  ASSERT_TRUE(Registry::CloseOwner(alice_).ok());
+  auto lines = Log();
+  std::sort(lines.begin(), lines.end());
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_TRUE(
+      lines[0].starts_with("still open at close of \"alice\": 1 handle of callback \"typed\""))
+      << lines[0];
+  EXPECT_TRUE(lines[1].starts_with("still open at close of \"alice\": 1 pin of callback \"typed\""))
+      << lines[1];
+  EXPECT_TRUE(
+      lines[2].starts_with("still open at close of \"alice\": 3 handles of callback \"many\""))
+      << lines[2];
+  EXPECT_TRUE(Registry::Release(pin).ok());
 }
 
 TEST_F(RegistryTest, R15_ALongLeakReportIsCutAndCounted) {
-  for (int i = 0; i < 30; ++i) Register(alice_, NewProbe());
+  for (int i = 0; i < 30; ++i) Register(alice_, NewProbe(), "label " + std::to_string(i));
   ASSERT_TRUE(registry_->Close(kPatienceNs).ok());
   const auto lines = Log();
   ASSERT_EQ(lines.size(), 21U);
-  EXPECT_EQ(lines.back(), "... and 10 handles more");
+  EXPECT_EQ(lines.back(), "... and of 10 origins and holders more");
 }
 
 // --- R13 --------------------------------------------------------------------------------------------

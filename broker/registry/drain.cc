@@ -23,10 +23,12 @@ Status StillLive(const Callback& callback) {
       "STILL_REGISTERED");
 }
 
-Status StillInUse(const Callback& callback, std::uint64_t calls, std::uint64_t pins) {
+// `running`: see Registry::TellCallsOf.
+Status StillInUse(const Callback& callback, std::uint64_t calls, std::uint64_t pins,
+                  const std::string& running) {
   return Status(Code::kDeadlineExceeded, "callback \"" + callback.origin->label + "\" has " +
                                              std::to_string(calls) + " calls in flight and " +
-                                             std::to_string(pins) + " pins held");
+                                             std::to_string(pins) + " pins held" + running);
 }
 
 Status WouldWaitForItself(const Callback& callback, std::string_view what) {
@@ -70,6 +72,7 @@ Status Registry::Drain(Handle handle, std::int64_t timeout_ns) {
       return WouldWaitForItself(callback, "drain");
     ++registry.hurried_;
   }
+  registry.LookAtCalls();  // so that a timeout can tell ages
   HandleTable::Get().Poke();
   std::unique_lock lock(registry.mutex_);
   const bool drained =
@@ -79,7 +82,7 @@ Status Registry::Drain(Handle handle, std::int64_t timeout_ns) {
   if (drained) return {};
   const std::uint64_t pins = callback.pins();
   lock.unlock();
-  return StillInUse(callback, CallsOf(callback), pins);
+  return StillInUse(callback, CallsOf(callback), pins, registry.TellCallsOf(callback));
 }
 
 Status Registry::NotifyDrained(Handle handle, ReleaseFunction notify, void* context) {
@@ -113,12 +116,14 @@ Status Registry::Suspend(Handle handle, std::int64_t timeout_ns) {
       return usable;
     if (InsideCallOf([&](const Object& object) { return &object == &callback; }))
       return WouldWaitForItself(callback, "suspend");
+    if (callback.state != State::kSuspended) registry.NoteState(EventType::kSuspended, callback);
     callback.state = State::kSuspended;
     SetForms(callback);
   }
   HandleTable& table = HandleTable::Get();
   const base::Clock& clock = base::Clock::System();
   const std::int64_t deadline_ns = clock.MonotonicNs() + std::min(timeout_ns, kLongestNs);
+  registry.LookAtCalls();
   const Waiter waiter;
   while (true) {
     const std::uint64_t seen = table.epoch();
@@ -126,15 +131,17 @@ Status Registry::Suspend(Handle handle, std::int64_t timeout_ns) {
     const std::uint64_t calls = CallsOf(callback);
     const std::int64_t left_ns = deadline_ns - clock.MonotonicNs();
     {
-      const std::lock_guard lock(registry.mutex_);
+      std::unique_lock lock(registry.mutex_);
       const std::uint64_t pins = callback.pins();
       if (calls == 0 && pins == 0) return DeadCallback(callback);
       if (left_ns <= 0) {
         if (callback.state == State::kSuspended) {
-          callback.state = State::kLive;
+          callback.state = StateInUse(callback);
           SetForms(callback);
+          registry.NoteState(EventType::kResumed, callback);
         }
-        return StillInUse(callback, calls, pins);
+        lock.unlock();
+        return StillInUse(callback, calls, pins, registry.TellCallsOf(callback));
       }
     }
     table.WaitForPoke(seen, left_ns);
@@ -150,8 +157,9 @@ Status Registry::Resume(Handle handle) {
   if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightUnregister); !usable.ok())
     return usable;
   if (callback.state != State::kSuspended) return {};
-  callback.state = State::kLive;
+  callback.state = StateInUse(callback);
   SetForms(callback);
+  registry.NoteState(EventType::kResumed, callback);
   return {};
 }
 

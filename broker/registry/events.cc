@@ -5,19 +5,6 @@
 #include <chrono>
 
 namespace belay::registry {
-namespace {
-
-constexpr std::uint64_t Pack(std::uint32_t high, std::uint32_t low) noexcept {
-  return std::uint64_t{high} << 32U | low;
-}
-constexpr std::uint32_t High(std::uint64_t word) noexcept {
-  return static_cast<std::uint32_t>(word >> 32U);
-}
-constexpr std::uint32_t Low(std::uint64_t word) noexcept {
-  return static_cast<std::uint32_t>(word);
-}
-
-}  // namespace
 
 std::string_view EventTypeName(EventType type) noexcept {
   switch (type) {
@@ -40,22 +27,15 @@ std::string_view EventTypeName(EventType type) noexcept {
 }
 
 EventRing::EventRing(std::size_t capacity)
-    : capacity_(capacity), slots_(std::make_unique<Slot[]>(capacity)) {
+    : capacity_(capacity), slots_(std::make_unique<RecordSlot[]>(capacity)) {
   assert(capacity > 0);
 }
 
-std::uint64_t EventRing::Append(const Event& event) noexcept {
+std::uint64_t EventRing::Append(const HandleEvent& event) noexcept {
   const std::uint64_t sequence = last_.load(std::memory_order_relaxed) + 1;
-  Slot& slot = slots_[next_slot_];
+  slots_[next_slot_].Write(sequence, {event.handle, event.unix_ns, event.tag_id, event.owner_id,
+                                      event.thread_id, static_cast<std::uint32_t>(event.type)});
   next_slot_ = next_slot_ + 1 == capacity_ ? 0 : next_slot_ + 1;
-
-  slot.sequence.store(0, std::memory_order_relaxed);
-  slot.handle.store(event.handle, std::memory_order_release);
-  slot.unix_ns.store(event.unix_ns, std::memory_order_release);
-  slot.tag_and_owner.store(Pack(event.tag_id, event.owner_id), std::memory_order_release);
-  slot.thread_and_type.store(Pack(event.thread_id, static_cast<std::uint32_t>(event.type)),
-                             std::memory_order_release);
-  slot.sequence.store(sequence, std::memory_order_release);
 
   last_.store(sequence, std::memory_order_seq_cst);
   if (is_awaited_.load(std::memory_order_seq_cst)) [[unlikely]]
@@ -63,22 +43,21 @@ std::uint64_t EventRing::Append(const Event& event) noexcept {
   return sequence;
 }
 
-bool EventRing::ReadSlot(std::uint64_t sequence, Event* event) const noexcept {
-  const Slot& slot = slots_[(sequence - 1) % capacity_];
-  if (slot.sequence.load(std::memory_order_acquire) != sequence) return false;
-  event->sequence = sequence;
-  event->handle = slot.handle.load(std::memory_order_acquire);
-  event->unix_ns = slot.unix_ns.load(std::memory_order_acquire);
-  const std::uint64_t tag_and_owner = slot.tag_and_owner.load(std::memory_order_acquire);
-  const std::uint64_t thread_and_type = slot.thread_and_type.load(std::memory_order_acquire);
-  event->tag_id = High(tag_and_owner);
-  event->owner_id = Low(tag_and_owner);
-  event->thread_id = High(thread_and_type);
-  event->type = static_cast<EventType>(Low(thread_and_type));
-  return slot.sequence.load(std::memory_order_relaxed) == sequence;
+bool EventRing::ReadSlot(std::uint64_t sequence, HandleEvent* event) const noexcept {
+  Record record;
+  if (!slots_[(sequence - 1) % capacity_].Read(sequence, &record)) return false;
+  *event = {sequence,
+            record.handle,
+            record.time_ns,
+            record.tag_id,
+            record.owner_id,
+            record.thread_id,
+            static_cast<EventType>(record.what)};
+  return true;
 }
 
-EventRing::Page EventRing::Read(std::uint64_t from_sequence, std::span<Event> out) const noexcept {
+EventRing::Page EventRing::Read(std::uint64_t from_sequence,
+                                std::span<HandleEvent> out) const noexcept {
   Page page;
   std::uint64_t last = last_.load(std::memory_order_acquire);
   page.next = std::max(from_sequence, FirstKept(last));

@@ -11,11 +11,7 @@
 //     successor.
 //   - Append() allocates nothing, and takes no lock unless somebody waits for news.
 //
-// Memory order. Each slot is a sequence lock without a lock. The writer invalidates the slot's
-// sequence, writes the fields and then the sequence, each store a release; a reader loads the
-// sequence, the fields, each an acquire, and the sequence again. A reader that got a field of a
-// later event synchronized with its store, which came after the invalidation, so its second look at
-// the sequence differs. On x86 all of these are plain moves.
+// Memory order. What is read is whole: record_slot.h.
 //
 // Who waits says so in `is_awaited_` and then looks at `last_`; the writer writes `last_` and then
 // looks at `is_awaited_`. All four are sequentially consistent, so one of the two sees the other:
@@ -37,6 +33,7 @@
 #include <string_view>
 
 #include "broker/registry/handle.h"
+#include "broker/registry/record_slot.h"
 
 namespace belay::registry {
 
@@ -61,16 +58,16 @@ enum class EventType : std::uint8_t {
 // "registered", ...; "unknown" for a number without a name.
 std::string_view EventTypeName(EventType type) noexcept;
 
-struct Event {
+struct HandleEvent {
   std::uint64_t sequence = 0;  // Append() sets it
   Handle handle = 0;
   std::int64_t unix_ns = 0;
-  std::uint32_t tag_id = 0;    // interned text: what the object is called
-  std::uint32_t owner_id = 0;  // interned text: the owner on whose behalf it happened
+  std::uint32_t tag_id = 0;    // of Texts: what the object is called
+  std::uint32_t owner_id = 0;  // of Texts: the owner on whose behalf it happened
   std::uint32_t thread_id = 0;
   EventType type = EventType::kRegistered;
 
-  bool operator==(const Event&) const = default;
+  bool operator==(const HandleEvent&) const = default;
 };
 
 class EventRing {
@@ -81,7 +78,7 @@ class EventRing {
   EventRing& operator=(const EventRing&) = delete;
 
   // Returns the event's sequence. REQUIRES: no other thread is in Append().
-  std::uint64_t Append(const Event& event) noexcept;
+  std::uint64_t Append(const HandleEvent& event) noexcept;
 
   struct Page {
     std::size_t count = 0;         // how many of `out` were filled, with consecutive sequences
@@ -90,7 +87,7 @@ class EventRing {
   };
   // Copies events from `from_sequence` on, or from the oldest still there if that one is gone: then
   // out[0].sequence - from_sequence were missed. Never blocks.
-  Page Read(std::uint64_t from_sequence, std::span<Event> out) const noexcept;
+  Page Read(std::uint64_t from_sequence, std::span<HandleEvent> out) const noexcept;
 
   // True once the event of that sequence has been appended; false after `timeout_ns`, or
   // EndWaits(). May block.
@@ -103,23 +100,15 @@ class EventRing {
   std::size_t capacity() const noexcept { return capacity_; }
 
  private:
-  struct Slot {
-    std::atomic<std::uint64_t> sequence{0};  // 0 while it is being written
-    std::atomic<Handle> handle{0};
-    std::atomic<std::int64_t> unix_ns{0};
-    std::atomic<std::uint64_t> tag_and_owner{0};
-    std::atomic<std::uint64_t> thread_and_type{0};
-  };
-
   // False if the slot no longer holds that event.
-  bool ReadSlot(std::uint64_t sequence, Event* event) const noexcept;
+  bool ReadSlot(std::uint64_t sequence, HandleEvent* event) const noexcept;
   std::uint64_t FirstKept(std::uint64_t last) const noexcept {
     return last > capacity_ ? last - capacity_ + 1 : 1;
   }
   void WakeWaiters() noexcept;
 
   const std::size_t capacity_;
-  const std::unique_ptr<Slot[]> slots_;
+  const std::unique_ptr<RecordSlot[]> slots_;
   std::size_t next_slot_ = 0;  // the writer's alone
   std::atomic<std::uint64_t> last_{0};
 

@@ -32,8 +32,8 @@ namespace {
 constexpr std::int64_t kPatienceNs = 30'000'000'000;
 
 // An event of which every field follows from its sequence: what is torn does not match.
-Event Nth(std::uint64_t sequence) {
-  Event event;
+HandleEvent Nth(std::uint64_t sequence) {
+  HandleEvent event;
   event.sequence = sequence;
   event.handle = sequence * 0x9e37'79b9'7f4a'7c15U;
   event.unix_ns = static_cast<std::int64_t>(sequence * 3);
@@ -48,8 +48,8 @@ void AppendUpTo(EventRing& ring, std::uint64_t last) {
   while (ring.last() < last) ring.Append(Nth(ring.last() + 1));
 }
 
-std::vector<Event> ReadAll(const EventRing& ring, std::uint64_t from) {
-  std::vector<Event> events(ring.capacity() + 1);
+std::vector<HandleEvent> ReadAll(const EventRing& ring, std::uint64_t from) {
+  std::vector<HandleEvent> events(ring.capacity() + 1);
   events.resize(ring.Read(from, events).count);
   return events;
 }
@@ -58,7 +58,7 @@ TEST(EventRingTest, R15_EventsAreNumberedFromOneAndReadAsAppended) {
   EventRing ring(8);
   EXPECT_EQ(ring.last(), 0U);
   for (std::uint64_t n = 1; n <= 3; ++n) {
-    Event event = Nth(n);
+    HandleEvent event = Nth(n);
     event.sequence = 77;  // not the caller's to choose
     EXPECT_EQ(ring.Append(event), n);
   }
@@ -70,7 +70,7 @@ TEST(EventRingTest, R15_EventsAreNumberedFromOneAndReadAsAppended) {
 
 TEST(EventRingTest, R15_AnEmptyRingSaysWhereItWillBegin) {
   const EventRing ring(8);
-  std::array<Event, 2> out;
+  std::array<HandleEvent, 2> out;
   const EventRing::Page page = ring.Read(1, out);
   EXPECT_EQ(page.count, 0U);
   EXPECT_EQ(page.first_kept, 1U);
@@ -80,7 +80,7 @@ TEST(EventRingTest, R15_AnEmptyRingSaysWhereItWillBegin) {
 TEST(EventRingTest, R15_WhatWasMissedIsVisible) {
   EventRing ring(4);
   AppendUpTo(ring, 4);
-  std::array<Event, 8> out;
+  std::array<HandleEvent, 8> out;
   EXPECT_EQ(ring.Read(1, out).first_kept, 1U) << "a full ring has lost nothing";
   AppendUpTo(ring, 10);
   const EventRing::Page page = ring.Read(3, out);
@@ -96,9 +96,9 @@ TEST(EventRingTest, R15_PagesFollowOneAnother) {
   for (const std::size_t capacity : {std::size_t{1}, std::size_t{5}, std::size_t{64}}) {
     EventRing ring(capacity);
     AppendUpTo(ring, 3 * capacity + 2);
-    std::array<Event, 3> out;
+    std::array<HandleEvent, 3> out;
     std::uint64_t from = 1;
-    std::vector<Event> seen;
+    std::vector<HandleEvent> seen;
     while (true) {
       const EventRing::Page page = ring.Read(from, out);
       if (page.count == 0) break;
@@ -126,7 +126,7 @@ TEST(EventRingTest, R15_ReadersBesideTheWriterSeeWholeEventsInOrder) {
     EventRing ring(capacity);
     std::atomic<int> reading{2};
     const auto read = [&] {
-      std::vector<Event> out(capacity);
+      std::vector<HandleEvent> out(capacity);
       std::uint64_t from = 1;
       std::uint64_t seen = 0;
       while (seen < 5'000 && !testing::Test::HasFailure()) {

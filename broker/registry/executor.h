@@ -22,10 +22,10 @@
 
 namespace belay::registry {
 
-// One thing to do: a call of a callback, or the release function of one.
+// One thing to do: a call of a callback, the release function of one, or the news that a call has ended.
 class Work {
  public:
-  enum class Kind : std::uint8_t { kCall, kRelease };
+  enum class Kind : std::uint8_t { kCall, kRelease, kCompletion };
 
   explicit Work(Kind work_kind) : kind(work_kind) {}
   Work(const Work&) = delete;
@@ -56,7 +56,8 @@ class Executor {
   // RESOURCE_EXHAUSTED names what is full and its bound; CLOSED. Runs no user code.
   // REQUIRES: `work` is a call.
   virtual base::Status Enqueue(Work* work) = 0;
-  // The same for a release function: never refused for a bound, needs no memory (R6). False once closed,
+  // The same for what must run, a release function or a completion: never refused for a bound, needs no
+  // memory (R6). False once closed,
   // or if there is nothing to run it and never was (a pool that cannot start its first thread): then the
   // caller must run it itself.
   virtual bool EnqueueRelease(Work* work) noexcept = 0;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace belay::registry {
@@ -26,8 +27,10 @@ enum class Kind : std::uint8_t {
   kStore = 5,
   kCursor = 6,
   kSubscription = 7,
+  kQueue = 8,
+  kStrand = 9,
 };
-inline constexpr std::uint8_t kLastKind = 7;
+inline constexpr std::uint8_t kLastKind = 9;
 
 inline constexpr unsigned kSlotBits = 24;
 inline constexpr std::uint32_t kMaxGeneration = 0xffff'ffffU;
@@ -54,9 +57,14 @@ constexpr std::string_view KindName(Kind kind) noexcept {
     case Kind::kStore: return "store";
     case Kind::kCursor: return "cursor";
     case Kind::kSubscription: return "subscription";
+    case Kind::kQueue: return "queue";
+    case Kind::kStrand: return "strand";
   }
   return "nothing";
 }
+
+// "0x0300000100000005"
+std::string HandleText(Handle handle);
 
 // What a holder may do with its handle to a callback (R16); the C ABI's BELAY_RIGHT_... bits.
 enum Rights : std::uint32_t {

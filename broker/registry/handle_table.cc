@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <new>
 #include <string>
 
@@ -42,10 +41,9 @@ Slot* MapSlots() {
 }
 
 std::string Explanation(Handle handle, Code code) {
-  char text[20];
-  std::snprintf(text, sizeof text, "0x%016llx", static_cast<unsigned long long>(handle));
-  if (code == Code::kMalformed) return std::string(text) + " was never a handle of this process";
-  return std::string("the ").append(KindName(KindOf(handle))) + " handle " + text + " was released";
+  if (code == Code::kMalformed) return HandleText(handle) + " was never a handle of this process";
+  return std::string("the ").append(KindName(KindOf(handle))) + " handle " + HandleText(handle) +
+         " was released";
 }
 
 }  // namespace
@@ -252,14 +250,14 @@ void HandleTable::Poke() {
   event_.notify_all();
 }
 
-void HandleTable::WaitForPoke(std::uint64_t seen, std::int64_t timeout_ns) {
+bool HandleTable::WaitForPoke(std::uint64_t seen, std::int64_t timeout_ns) {
   std::unique_lock lock(event_mutex_);
   const auto poked = [&] { return epoch_ != seen; };
   if (timeout_ns == kForEver) {
     event_.wait(lock, poked);
-  } else {
-    event_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), poked);
+    return true;
   }
+  return event_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), poked);
 }
 
 }  // namespace belay::registry

@@ -34,6 +34,7 @@
 
 #include "broker/base/status.h"
 #include "broker/registry/fence.h"
+#include "broker/registry/graveyard.h"
 #include "broker/registry/handle.h"
 #include "broker/registry/hazard_scan.h"
 #include "broker/registry/object_arena.h"
@@ -87,6 +88,8 @@ class HandleTable {
     return HandleOf(slots_[number].key.load(std::memory_order_relaxed), number);
   }
   ObjectArena& objects() noexcept { return objects_; }
+  // What is remembered of dead handles.
+  Graveyards& graveyards() noexcept { return graveyards_; }
   // REQUIRES: the slot is pinned, or its registry's mutex is held and it is not free.
   Object& object_of(std::uint32_t number) noexcept {
     return *objects_.Get(slots_[number].object.load(std::memory_order_relaxed));
@@ -125,9 +128,9 @@ class HandleTable {
   // An event for reapers: Poke() after anything that could let a retirement proceed.
   std::uint64_t epoch();
   void Poke();
-  // Returns when the epoch is no longer `seen`, or after `timeout_ns`; kForEver waits without end.
+  // Returns when the epoch is no longer `seen`, or (false) after `timeout_ns`; kForEver waits without end.
   static constexpr std::int64_t kForEver = -1;
-  void WaitForPoke(std::uint64_t seen, std::int64_t timeout_ns);
+  bool WaitForPoke(std::uint64_t seen, std::int64_t timeout_ns);
 
   // Reapers that wait for a hazard to go: whoever clears a hazard off the fast path pokes if there are any.
   // Sequentially consistent: see pin.h.
@@ -160,6 +163,7 @@ class HandleTable {
   std::atomic<std::uint32_t> record_count_{0};
   pthread_key_t exit_key_{};
   ObjectArena objects_;
+  Graveyards graveyards_;
   ThreadRecord* spare_record_ = nullptr;
   std::recursive_mutex spare_mutex_;
 

@@ -93,6 +93,7 @@ void Registry::UnlinkHeld(std::uint32_t number) {
 void Registry::RetireHandle(std::uint32_t number) {
   HandleTable& table = HandleTable::Get();
   Object& object = table.object_of(number);
+  NoteEnd(number);  // first: whoever finds the handle dead finds its tombstone, too
   table.SetForm(number, Form::kRetired);
   UnlinkHeld(number);
   --object.handles;
@@ -125,9 +126,12 @@ Result<Handle> Registry::Retain(Handle handle, Handle holder_handle, std::uint32
   if (&holder_pin.object()->registry() != &registry) {
     return Status(Code::kInvalidArgument, "the holder belongs to another broker than the callback");
   }
-  const std::lock_guard lock(registry.mutex_);
+  std::unique_lock lock(registry.mutex_);
   const std::uint32_t number = SlotOf(handle);
-  if (IsRetired(handle)) return NoObject(handle);
+  if (IsRetired(handle)) {
+    lock.unlock();
+    return NoObject(handle);
+  }
   if (auto usable = registry.CheckUsable(callback, number, kRightRetain); !usable.ok())
     return usable;
   HandleTable& table = HandleTable::Get();
@@ -140,8 +144,10 @@ Result<Handle> Registry::Retain(Handle handle, Handle holder_handle, std::uint32
   Result<Owner*> holder = holder_handle == 0 ? Result<Owner*>(&HolderOf(number))
                                              : registry.OpenHolder(*holder_pin.object());
   if (!holder.ok()) return holder.status();
-  return registry.AddHandle(callback, **holder, granted, callback.origin->target.function,
-                            callback.context, FormFor(callback, granted));
+  auto retained = registry.AddHandle(callback, **holder, granted, callback.origin->target.function,
+                                     callback.context, FormFor(callback, granted));
+  if (retained.ok()) registry.Note(EventType::kRetained, *retained, callback, **holder);
+  return retained;
 }
 
 Status Registry::Release(Handle handle) {
@@ -150,19 +156,19 @@ Status Registry::Release(Handle handle) {
     const TransientPin pin(handle);
     Object* const object = pin.object();
     if (object == nullptr) return NoObject(handle);
-    if (object->kind == Kind::kBroker || object->kind == Kind::kOwner) {
-      return Status(Code::kWrongKind,
-                    "a " + std::string(KindName(object->kind)) + " is closed, not released");
-    }
+    if (object->kind == Kind::kBroker || object->kind == Kind::kOwner)
+      return Misused(handle, Status(Code::kWrongKind, "a " + std::string(KindName(object->kind)) +
+                                                          " is closed, not released"));
     if constexpr (kFaultDoubleRelease) std::this_thread::yield();  // a longer window
     Registry& registry = object->registry();
-    const std::lock_guard lock(registry.mutex_);
+    std::unique_lock lock(registry.mutex_);
     // Somebody else may have been first since the pin (R2).
     if (IsRetired(handle)) {
       if (kFaultDoubleRelease && object->handles != 0 && --object->handles == 0 &&
           object->kind == Kind::kCallback) {
         registry.BeginDrain(static_cast<Callback&>(*object), Code::kStale);
       }
+      lock.unlock();
       return NoObject(handle);
     }
     registry.RetireHandle(SlotOf(handle));
@@ -190,8 +196,11 @@ Status Registry::Transfer(Handle handle, Handle holder_handle) {
   if (&holder_object->registry() != &registry) {
     return Status(Code::kInvalidArgument, "the holder belongs to another broker than the handle");
   }
-  const std::lock_guard lock(registry.mutex_);
-  if (IsRetired(handle)) return NoObject(handle);
+  std::unique_lock lock(registry.mutex_);
+  if (IsRetired(handle)) {
+    lock.unlock();
+    return NoObject(handle);
+  }
   auto holder = registry.OpenHolder(*holder_object);
   if (!holder.ok()) return holder.status();
   const std::uint32_t most = (*holder)->options.budget.max_handles;
@@ -199,6 +208,7 @@ Status Registry::Transfer(Handle handle, Handle holder_handle) {
     return OverBudget(**holder, "handles", most);
   UnlinkHeld(SlotOf(handle));
   LinkHeld(SlotOf(handle), **holder);
+  registry.Note(EventType::kTransferred, handle, *object, **holder);
   return {};
 }
 
@@ -216,7 +226,9 @@ Result<Handle> Registry::Insert(Ref<Object> object, Handle holder_handle) {
   auto holder = OpenHolder(*found);
   if (!holder.ok()) return holder.status();
   object->SetOwner(**holder);
-  return AddHandle(*object, **holder, 0, nullptr, nullptr, Form::kSlow);
+  auto handle = AddHandle(*object, **holder, 0, nullptr, nullptr, Form::kSlow);
+  if (handle.ok()) Note(EventType::kRegistered, *handle, *object, **holder);
+  return handle;
 }
 
 Result<Ref<Object>> Registry::Find(Handle handle, Kind kind) {

@@ -20,9 +20,43 @@ Handle LiveHandle(const Owner& owner) {
   return owner.handles == 0 ? 0 : HandleTable::Get().handle_of(owner.first_slot);
 }
 
+std::string Sentence(const HandleInfo& info) {
+  std::string text = "the " + std::string(KindName(info.kind)) + " handle " +
+                     HandleText(info.handle) + " is held by \"" + info.holder_name + "\"";
+  if (info.kind == Kind::kCallback) {
+    text += "; the callback is " + std::string(StateName(info.state)) + ", with " +
+            std::to_string(info.references) + " references and " + std::to_string(info.in_flight) +
+            " calls in flight";
+  }
+  if (!info.label.empty()) text += "; it is \"" + info.label + "\"";
+  if (!info.site.empty()) text += " (" + info.site + ")";
+  return text;
+}
+
 bool IsLive(std::uint32_t number) { return HandleTable::Get().form(number) != Form::kRetired; }
 
 }  // namespace
+
+std::int64_t Registry::AgeNs(std::uint32_t number) const noexcept {
+  constexpr std::int64_t kTickNs = 100'000'000;
+  return (Ticks() - std::int64_t{HandleTable::Get().slot(number).created_ticks}) * kTickNs;
+}
+
+bool Registry::LetsThrough(const HandleFilter& filter, std::uint32_t number) const {
+  const Object& object = HandleTable::Get().object_of(number);
+  const bool is_callback = object.kind == Kind::kCallback;
+  const auto* callback = is_callback ? static_cast<const Callback*>(&object) : nullptr;
+  if (filter.kind != Kind::kNone && object.kind != filter.kind) return false;
+  if (filter.state && (!is_callback || callback->state != *filter.state)) return false;
+  if (filter.use == HandleFilter::Use::kOnlyRelease && (!is_callback || callback->is_live()))
+    return false;
+  if (AgeNs(number) < filter.min_age_ns) return false;
+  if (!filter.owner_name.empty() &&
+      (!object.has_owner() || object.owner().name != filter.owner_name))
+    return false;
+  if (!filter.holder_name.empty() && HolderOf(number).name != filter.holder_name) return false;
+  return object.label().find(filter.label_part) != std::string_view::npos;
+}
 
 HandleInfo Registry::DescribeLocked(std::uint32_t number) {
   HandleTable& table = HandleTable::Get();
@@ -33,8 +67,7 @@ HandleInfo Registry::DescribeLocked(std::uint32_t number) {
   info.label = object.label();
   info.references = object.handles;
   info.rights = table.cold(number).rights;
-  constexpr std::int64_t kTickNs = 100'000'000;
-  info.age_ns = (Ticks() - std::int64_t{table.slot(number).created_ticks}) * kTickNs;
+  info.age_ns = AgeNs(number);
   info.created_unix_ns = options_.clock->WallNs() - info.age_ns;
   if (object.has_owner()) {
     info.owner_name = object.owner().name;
@@ -52,6 +85,15 @@ HandleInfo Registry::DescribeLocked(std::uint32_t number) {
   info.state = callback.state;
   info.pins = callback.pins();
   info.in_flight = table.CountCalls(callback.id) + callback.in_flight();
+  if (info.in_flight != 0) {
+    const std::int64_t now_ns = options_.clock->CoarseMonotonicNs();
+    for (const Watchdog::Call& call : watchdog_.Running(now_ns, 0)) {
+      const auto running = RunningCallOf(call, now_ns);
+      if (!running || running->callback != callback.id) continue;
+      info.longest_running_ns = std::max(info.longest_running_ns, running->age_ns);
+      if (options_.stuck_after_ns != 0 && running->age_ns >= options_.stuck_after_ns) ++info.stuck;
+    }
+  }
   info.calls = callback.calls.load(std::memory_order_relaxed);
   for (std::uint32_t slot = callback.first_slot; slot != 0; slot = table.cold(slot).object_next)
     info.calls += table.UncollectedCalls(slot);
@@ -66,15 +108,35 @@ Result<HandleInfo> Registry::Describe(Handle handle) {
   const TransientPin pin(handle);
   if (pin.object() == nullptr) return NoObject(handle);
   Registry& registry = pin.object()->registry();
-  const std::lock_guard lock(registry.mutex_);
-  if (!IsLive(SlotOf(handle))) return NoObject(handle);
+  registry.LookAtCalls();
+  std::unique_lock lock(registry.mutex_);
+  if (!IsLive(SlotOf(handle))) {
+    lock.unlock();
+    return NoObject(handle);
+  }
   return registry.DescribeLocked(SlotOf(handle));
 }
 
-std::vector<HandleInfo> Registry::List(std::uint64_t* after, std::size_t limit) {
+Result<std::string> Registry::Explain(Handle handle) {
+  {
+    const TransientPin pin(handle);
+    if (pin.object() != nullptr) {
+      Registry& registry = pin.object()->registry();
+      const std::lock_guard lock(registry.mutex_);
+      if (IsLive(SlotOf(handle))) return Sentence(registry.DescribeLocked(SlotOf(handle)));
+    }
+  }
+  Status explained = Explained(handle);
+  if (explained.code() != base::Code::kStale) return explained;
+  return explained.message();
+}
+
+std::vector<HandleInfo> Registry::List(std::uint64_t* after, std::size_t limit,
+                                       const HandleFilter& filter) {
   HandleTable& table = HandleTable::Get();
   std::vector<HandleInfo> infos;
   if (HandleTable::Forked()) return infos;
+  LookAtCalls();
   std::uint64_t next = std::max<std::uint64_t>(*after + 1, HandleTable::kFirstSlot);
   while (infos.size() < limit && next < table.limit()) {
     const auto from = static_cast<std::uint32_t>(next);
@@ -89,7 +151,7 @@ std::vector<HandleInfo> Registry::List(std::uint64_t* after, std::size_t limit) 
         next = number;
         break;
       }
-      if (IsLive(number)) infos.push_back(DescribeLocked(number));
+      if (IsLive(number) && LetsThrough(filter, number)) infos.push_back(DescribeLocked(number));
     }
   }
   *after = next - 1;

@@ -102,6 +102,39 @@ TEST_F(RegistryTest, R15_AListingIsPagedAndComplete) {
   EXPECT_TRUE((*other)->Close(kPatienceNs).ok());
 }
 
+TEST_F(RegistryTest, R15_AListingShowsWhatItsFilterLetsThrough) {
+  const Handle sums = Register(alice_, NewProbe(), "sums");
+  const Handle products = Register(alice_, NewProbe(), "products");
+  const Handle retained = *Registry::Retain(sums, bob_, 0);
+  const Handle ended = Register(bob_, NewProbe(), "ended");
+  ASSERT_TRUE(Registry::Unregister(ended, Code::kUnregistered).ok());
+  ASSERT_TRUE(Registry::Suspend(products, kPatienceNs).ok());
+  const auto listed = [&](auto change) {
+    HandleFilter filter;
+    change(filter);
+    std::uint64_t after = 0;
+    std::set<Handle> handles;
+    for (const HandleInfo& info : registry_->List(&after, 100, filter)) handles.insert(info.handle);
+    return handles;
+  };
+  using Set = std::set<Handle>;
+  EXPECT_EQ(listed([](HandleFilter& f) { f.kind = Kind::kCallback; }),
+            (Set{sums, products, retained, ended}));
+  EXPECT_EQ(listed([](HandleFilter& f) { f.kind = Kind::kBroker; }), Set{registry_->handle()});
+  EXPECT_EQ(listed([](HandleFilter& f) { f.owner_name = "alice"; }),
+            (Set{sums, products, retained}));
+  EXPECT_EQ(listed([](HandleFilter& f) { f.holder_name = "bob"; }), (Set{retained, ended}));
+  EXPECT_EQ(listed([](HandleFilter& f) { f.label_part = "um"; }), (Set{sums, retained}));
+  EXPECT_EQ(listed([](HandleFilter& f) { f.state = State::kSuspended; }), Set{products});
+  EXPECT_EQ(listed([](HandleFilter& f) { f.use = HandleFilter::Use::kOnlyRelease; }), Set{ended});
+  EXPECT_EQ(listed([](HandleFilter& f) {
+              f.owner_name = "alice";
+              f.holder_name = "bob";
+            }),
+            Set{retained});
+  EXPECT_EQ(listed([](HandleFilter& f) { f.min_age_ns = kPatienceNs; }), Set{});
+}
+
 TEST_F(RegistryTest, R15_CallsOfAllThreadsAreCountedExactly) {
   // Threads that live, that have ended, and that end inside a call; the records pass from one to the next.
   Probe& probe = NewProbe();

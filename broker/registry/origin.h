@@ -48,6 +48,7 @@ struct Origin {
 
   // release when counted down: whoever sees 0 (acquire) and throws the origin away comes after its last use.
   mutable std::atomic<std::uint32_t> references{0};
+  mutable std::uint32_t text_id = 0;  // see Texts::Keep; guarded by the registry's mutex
 
   bool operator==(const Origin& other) const noexcept;
 };

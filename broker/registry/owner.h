@@ -21,16 +21,17 @@ struct OwnerBudget {
   std::uint64_t max_queued_bytes = 0;     // of the requests of those calls
 };
 
-// What a call gets that used a handle wrongly (R19).
+// What a call gets that used a handle wrongly (R19); see misuse.h. Numbers are part of the C ABI.
 enum class MisusePolicy : std::uint8_t {
-  kReturn = 0,  // the code
-  kLog = 1,     // the code, and a line with a stack in the log
-  kAbort = 2,   // the process ends, with the same line: for test runs
+  kInherit = 0,  // as the owner's parent; for a registry: kReturn
+  kReturn = 1,   // the code
+  kLog = 2,      // the code, and a line with a stack in the log
+  kAbort = 3,    // the process ends, with the same line: for test runs
 };
 
 struct OwnerOptions {
   OwnerBudget budget;
-  MisusePolicy misuse = MisusePolicy::kReturn;
+  MisusePolicy misuse = MisusePolicy::kInherit;
 };
 
 class Owner final : public Object {
@@ -41,7 +42,7 @@ class Owner final : public Object {
 
   const Ref<Registry> home;
   const std::string name;
-  const OwnerOptions options;
+  const OwnerOptions options;  // `misuse` is not kInherit
 
   // Guarded by the registry's mutex.
   bool closed = false;
@@ -49,6 +50,7 @@ class Owner final : public Object {
   std::uint32_t first_held = 0;      // slots of the handles that it holds
   std::uint32_t held = 0;
   std::uint32_t callbacks = 0;  // registered and not yet released
+  std::uint32_t text_id = 0;    // see Texts::Keep
 
   // Relaxed: they bound, and order nothing.
   std::atomic<std::uint32_t> calls_in_flight{0};

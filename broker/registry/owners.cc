@@ -42,6 +42,11 @@ Result<Handle> Registry::OpenOwner(Handle parent, std::string name, OwnerOptions
   if (pin.object()->kind != Kind::kOwner && pin.object()->kind != Kind::kBroker)
     return WrongKind(parent, "owner or broker");
   Registry& registry = pin.object()->registry();
+  if (options.misuse == MisusePolicy::kInherit) {
+    options.misuse = pin.object()->kind == Kind::kOwner
+                         ? static_cast<Owner&>(*pin.object()).options.misuse
+                         : registry.graveyard_->misuse();
+  }
   opened = Ref<Owner>::Adopt(new Owner(Ref<Registry>(&registry), std::move(name), options));
   const std::lock_guard lock(registry.mutex_);
   if (registry.close_state_ != CloseState::kOpen)
@@ -55,7 +60,9 @@ Result<Handle> Registry::OpenOwner(Handle parent, std::string name, OwnerOptions
     }
     opened->SetOwner(**holder);
   }
-  return registry.AddHandle(*opened, **holder, 0, nullptr, nullptr, Form::kSlow);
+  auto handle = registry.AddHandle(*opened, **holder, 0, nullptr, nullptr, Form::kSlow);
+  if (handle.ok()) registry.Note(EventType::kOwnerOpened, *handle, *opened, **holder);
+  return handle;
 }
 
 Result<Handle> Registry::OpenOwner(std::string name) {
@@ -76,14 +83,21 @@ Status Registry::CloseOwnerWith(Handle handle, Contexts contexts) {
   auto& closing = static_cast<Owner&>(**found);
   Registry& registry = closing.registry();
   bool wake = false;
+  std::vector<std::string> leaks;
   {
-    const std::lock_guard lock(registry.mutex_);
-    if (closing.closed) return HandleTable::Get().Explain(handle);
+    std::unique_lock lock(registry.mutex_);
+    if (closing.closed) {
+      lock.unlock();
+      return NoObject(handle);
+    }
+    leaks = registry.LeakReport(closing);
     registry.CloseOwnerLocked(closing, contexts);
     registry.RetireHandle(SlotOf(handle));
     wake = registry.TakeWakeUp();
   }
   if (wake) HandleTable::Get().Poke();
+  // What an owner holds goes with it, which is what owners are for: no reason for a warning.
+  for (const std::string& line : leaks) registry.Log(LogLevel::kInfo, line);
   return {};
 }
 

@@ -84,10 +84,12 @@ bool DepthExceeded() {
 thread_local constinit AsyncScope* tls_async_scope __attribute__((tls_model("initial-exec"))) =
     nullptr;
 
-AsyncScope::AsyncScope(Callback& callback) noexcept
+AsyncScope::AsyncScope(Callback& callback, std::uint64_t call_id) noexcept
     : callback_(callback),
       outer_(tls_async_scope),
-      depth_(outer_ == nullptr ? 1 : outer_->depth_ + 1) {
+      depth_(outer_ == nullptr ? 1 : outer_->depth_ + 1),
+      pins_outside_(tls_record == nullptr ? 0 : tls_record->depth()),
+      call_id_(call_id) {
   tls_async_scope = this;
 }
 
@@ -99,6 +101,48 @@ AsyncScope::~AsyncScope() {
       ->in_flight.fetch_sub(1, std::memory_order_seq_cst);
   HandleTable& table = HandleTable::Get();
   if (table.reapers_awaiting_calls.load(std::memory_order_seq_cst) != 0) table.Poke();
+}
+
+namespace {
+
+// Of a call through CallPin: record, depth and sequence name it; the top bits are those of no other sort.
+std::uint64_t IdOfCell(const ThreadRecord& record, std::uint32_t index) noexcept {
+  constexpr unsigned kSequenceBits = 35;
+  constexpr unsigned kDepthBits = 6;
+  const std::uint64_t sequence = record.cells[index].sequence.load(std::memory_order_relaxed);
+  return std::uint64_t{record.number} << (kSequenceBits + kDepthBits) |
+         std::uint64_t{index} << kSequenceBits |
+         (sequence & ((std::uint64_t{1} << kSequenceBits) - 1));
+}
+
+// Steps outwards through cells and scopes.
+class CallWalk {
+ public:
+  // 0 when there are no more.
+  std::uint64_t Next() noexcept {
+    const std::uint32_t cells_outside = scope_ == nullptr ? 0 : scope_->pins_outside();
+    if (cells_ > cells_outside) return IdOfCell(*tls_record, --cells_);
+    if (scope_ == nullptr) return 0;
+    const std::uint64_t id = scope_->call_id();
+    scope_ = scope_->outer();
+    return id;
+  }
+
+ private:
+  std::uint32_t cells_ = tls_record == nullptr ? 0 : tls_record->depth();
+  const AsyncScope* scope_ = tls_async_scope;
+};
+
+}  // namespace
+
+CallOfThread InnermostCall() noexcept {
+  CallWalk walk;
+  CallOfThread call;
+  call.id = walk.Next();
+  call.parent_id = walk.Next();
+  call.depth = (tls_record == nullptr ? 0 : tls_record->depth()) +
+               (tls_async_scope == nullptr ? 0 : tls_async_scope->depth());
+  return call;
 }
 
 TransientPin::TransientPin(Handle handle) {

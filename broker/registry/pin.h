@@ -109,7 +109,8 @@ bool DepthExceeded();
 // here for the callback would be to wait for oneself. It takes over one count of `in_flight` and ends it.
 class AsyncScope {
  public:
-  explicit AsyncScope(Callback& callback) noexcept;
+  // `call_id`: that of the call; 0 for a release function.
+  AsyncScope(Callback& callback, std::uint64_t call_id) noexcept;
   AsyncScope(const AsyncScope&) = delete;
   AsyncScope& operator=(const AsyncScope&) = delete;
   ~AsyncScope();
@@ -117,12 +118,25 @@ class AsyncScope {
   Callback& callback() const noexcept { return callback_; }
   const AsyncScope* outer() const noexcept { return outer_; }
   std::uint32_t depth() const noexcept { return depth_; }
+  std::uint64_t call_id() const noexcept { return call_id_; }
+  // How many calls through CallPin the thread was in when the scope began.
+  std::uint32_t pins_outside() const noexcept { return pins_outside_; }
 
  private:
   Callback& callback_;  // alive while its count is
   AsyncScope* const outer_;
   const std::uint32_t depth_;
+  const std::uint32_t pins_outside_;
+  const std::uint64_t call_id_;
 };
+
+// The calls that a thread is in, of both sorts, innermost first.
+struct CallOfThread {
+  std::uint64_t id = 0;         // 0: it is in none
+  std::uint64_t parent_id = 0;  // of the call around it on this thread; 0: none
+  std::uint32_t depth = 0;
+};
+CallOfThread InnermostCall() noexcept;
 
 // The calling thread's innermost scope.
 extern thread_local constinit AsyncScope* tls_async_scope

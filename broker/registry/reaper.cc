@@ -10,6 +10,7 @@
 // release after a quiet time is prompt, and those that follow share a round.
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -53,9 +54,7 @@ void Registry::Reap() {
     const std::uint64_t seen = table.epoch();
     if (!HasWork()) {
       asleep_ = true;
-      lock.unlock();
-      table.WaitForPoke(seen, HandleTable::kForEver);
-      lock.lock();
+      SleepUntilPoked(lock, seen);
       continue;
     }
     table.waiting_reapers.fetch_add(1, std::memory_order_seq_cst);
@@ -66,10 +65,12 @@ void Registry::Reap() {
     if (!awaited.calls) table.reapers_awaiting_calls.fetch_sub(1, std::memory_order_seq_cst);
     // What came while the mutex was free found nobody asleep, and so woke nobody.
     const bool may_sleep = !progress && !news_;
-    if (may_sleep || (progress && hurried_ == 0 && close_state_ == CloseState::kOpen)) {
-      asleep_ = may_sleep;
+    if (may_sleep) {
+      asleep_ = true;
+      SleepUntilPoked(lock, seen);
+    } else if (progress && hurried_ == 0 && close_state_ == CloseState::kOpen) {
       lock.unlock();
-      table.WaitForPoke(seen, progress ? kNapNs : HandleTable::kForEver);
+      table.WaitForPoke(seen, kNapNs);
       lock.lock();
     }
     if (awaited.hazards) table.waiting_reapers.fetch_sub(1, std::memory_order_seq_cst);
@@ -82,12 +83,30 @@ void Registry::Reap() {
   // The last things that the registry keeps alive; the attachment's destructor closes the store.
   std::shared_ptr<void> attachment = std::move(attachment_);
   Ref<Owner> root = std::move(root_);
+  const std::shared_ptr<Pool> pool = std::move(pool_);
   lock.unlock();
+  if (pool != nullptr) pool->Close();
   attachment.reset();
   root = {};
+  if (events_ != nullptr) events_->EndWaits();
+  graveyard_->Close();
+  table.graveyards().Closed(*graveyard_);
   lock.lock();
   close_state_ = CloseState::kClosed;
   progress_.notify_all();
+}
+
+// Looks after stuck calls now and then, if anybody wants to know of them.
+void Registry::SleepUntilPoked(std::unique_lock<std::mutex>& lock, std::uint64_t seen) {
+  HandleTable& table = HandleTable::Get();
+  lock.unlock();
+  if (options_.stuck_after_ns == 0) {
+    table.WaitForPoke(seen, HandleTable::kForEver);
+  } else {
+    const std::int64_t period_ns = std::max<std::int64_t>(options_.stuck_after_ns / 2, kNapNs);
+    while (!table.WaitForPoke(seen, period_ns)) WarnOfStuckCalls();
+  }
+  lock.lock();
 }
 
 // After a round without progress: what must end before the next can have any? Only what is waited for
@@ -174,7 +193,10 @@ bool Registry::FreeRetired(std::unique_lock<std::mutex>& lock) {
     table.Free(std::span(numbers).first(count));
     lock.unlock();
     for (const Freed& freed : std::span(batch).first(count)) {
-      if (freed.was_last && freed.object->kind != Kind::kCallback) freed.object->HandlesGone();
+      if (freed.was_last && freed.object->kind != Kind::kCallback) {
+        freed.object->HandlesGone();
+        if (HandleTable::Forked()) ::_exit(0);  // as in RunUserCode
+      }
       freed.object->DropReference();
     }
     lock.lock();
@@ -205,6 +227,8 @@ bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock) {
       Callback& callback = CallbackAt(next);
       next = callback.owner_next;
       CallbackExtra* const extra = callback.extra.load(std::memory_order_acquire);
+      // The executor may run it, and with it drop the callback and what kept the executor, in a moment.
+      const std::shared_ptr<void> keeper = extra == nullptr ? nullptr : extra->executor_keeper;
       const bool handed_over = extra != nullptr && extra->executor != nullptr &&
                                extra->executor->EnqueueRelease(&extra->release_work);
       if (handed_over) continue;
@@ -234,6 +258,7 @@ void Registry::MarkReleased(std::span<Callback* const> released,
     callback->state = State::kReleased;
     --callback->owner().callbacks;
     --unreleased_callbacks_;
+    NoteState(EventType::kDrained, *callback);
     CallbackExtra* const extra = callback->extra.load(std::memory_order_acquire);
     if (extra == nullptr) continue;
     for (OwnedContext& notice : extra->drain_notices) notices.push_back(std::move(notice));
@@ -248,15 +273,31 @@ void Registry::MarkReleased(std::span<Callback* const> released,
 
 void ReleaseWork::Run() noexcept {
   Callback& callback = callback_;
-  Registry& registry = callback.registry();
-  const Ref<Registry> keep(&registry);
+  const Ref<Registry> keep(&callback.registry());
   {
     // For a release function that would wait for its own callback.
     callback.extra.load(std::memory_order_acquire)
         ->in_flight.fetch_add(1, std::memory_order_seq_cst);
-    const AsyncScope scope(callback);
-    registry.RunRelease(callback);
+    const AsyncScope scope(callback, 0);
+    OwnedContext context(callback.drop_context ? nullptr : callback.context,
+                         callback.drop_context ? nullptr : callback.origin->release);
+    RunUserCode(context);
   }
+  Acknowledge();
+}
+
+ReleaseWork::Task ReleaseWork::HandOver() noexcept {
+  const Task task{callback_.origin->release, callback_.context};
+  if (task.function != nullptr && !callback_.drop_context) return task;
+  Acknowledge();
+  return {};
+}
+
+void ReleaseWork::Acknowledge() noexcept {
+  Callback& callback = callback_;
+  Registry& registry = callback.registry();
+  const Ref<Registry> keep(&registry);
+  if (registry.options_.on_released) registry.options_.on_released(callback);
   {
     std::unique_lock lock(registry.mutex_);
     Callback* const released = &callback;

@@ -1,6 +1,8 @@
 #include "broker/registry/refusal.h"
 
 #include "broker/registry/handle_table.h"
+#include "broker/registry/misuse.h"
+#include "broker/registry/registry.h"
 
 namespace belay::registry {
 
@@ -11,6 +13,12 @@ namespace {
 
 std::string Named(const Callback& callback) {
   return "callback \"" + std::string(callback.label()) + "\"";
+}
+
+Status Stale(Handle handle, const Graveyards::Found& found) {
+  return Status(Code::kStale, "the " + std::string(KindName(KindOf(handle))) + " handle " +
+                                  HandleText(handle) + " was " +
+                                  found.graveyard->Tell(found.stone));
 }
 
 std::string_view Reason(Code code) {
@@ -33,15 +41,40 @@ std::string_view RightName(std::uint32_t missing) {
 
 }  // namespace
 
+Status Explained(Handle handle) {
+  if (HandleTable::Forked()) return HandleTable::ForkedStatus();
+  HandleTable& table = HandleTable::Get();
+  Status plain = table.Explain(handle);
+  if (plain.code() != Code::kStale) return plain;
+  const Graveyards::Found found = table.graveyards().Find(handle);
+  return found.graveyard == nullptr ? plain : Stale(handle, found);
+}
+
 Status NoObject(Handle handle) {
   if (HandleTable::Forked()) return HandleTable::ForkedStatus();
-  return HandleTable::Get().Explain(handle);
+  HandleTable& table = HandleTable::Get();
+  Status status = table.Explain(handle);
+  Graveyards::Found found;
+  if (status.code() == Code::kStale) found = table.graveyards().Find(handle);
+  if (found.graveyard != nullptr) {
+    status = Stale(handle, found);
+    return ApplyMisusePolicy(*found.graveyard, found.stone.misuse, std::move(status));
+  }
+  // Nobody knows whose it was.
+  found.graveyard = table.graveyards().Strictest();
+  if (found.graveyard == nullptr) return status;
+  return ApplyMisusePolicy(*found.graveyard, found.graveyard->misuse(), std::move(status));
 }
 
 Status WrongKind(Handle handle, std::string_view wanted) {
-  return Status(Code::kWrongKind, "a " + std::string(KindName(KindOf(handle))) +
-                                      " handle was given where one of a " + std::string(wanted) +
-                                      " is needed");
+  return Misused(handle, Status(Code::kWrongKind, "a " + std::string(KindName(KindOf(handle))) +
+                                                      " handle was given where one of a " +
+                                                      std::string(wanted) + " is needed"));
+}
+
+Status Misused(Handle handle, Status status) {
+  Graveyard& graveyard = HandleTable::Get().object_of(SlotOf(handle)).registry().graveyard();
+  return ApplyMisusePolicy(graveyard, Registry::HolderPolicy(handle), std::move(status));
 }
 
 Status OverBudget(const Owner& owner, std::string_view what, std::uint64_t most) {
@@ -53,19 +86,27 @@ Status OverBudget(const Owner& owner, std::string_view what, std::uint64_t most)
 
 Status DeadCallback(const Callback& callback) {
   if (callback.is_live()) return {};
+  if (callback.refusal() == Code::kFailedPrecondition) {
+    return Status(Code::kFailedPrecondition, Named(callback) + " may be called once and was",
+                  "ALREADY_CALLED");
+  }
   return Status(callback.refusal(),
                 Named(callback) + ": " + std::string(Reason(callback.refusal())));
 }
 
-Status RefusesCalls(const Callback& callback) {
+Status Quarantined(const Callback& callback, std::int64_t now_ns) {
+  const Status why = callback.extra.load(std::memory_order_acquire)->breaker.Refusal(now_ns);
+  return Status(why.code(), Named(callback) + ": " + why.message(), why.reason());
+}
+
+Status RefusesCalls(const Callback& callback, std::int64_t now_ns) {
   if (callback.state == State::kSuspended) {
     return Status(Code::kSuspended,
                   Named(callback) + " is suspended: call again when it is resumed");
   }
-  if (callback.state == State::kQuarantined) {
-    return Status(Code::kQuarantined,
-                  Named(callback) + " is quarantined after failures of what runs it");
-  }
+  if (callback.state == State::kQuarantined &&
+      !callback.extra.load(std::memory_order_acquire)->breaker.IsProbeDue(now_ns))
+    return Quarantined(callback, now_ns);
   return DeadCallback(callback);
 }
 

@@ -14,20 +14,38 @@ using base::Result;
 using base::Status;
 
 namespace {
-constexpr std::size_t kLeakLines = 20;
+MisusePolicy OwnPolicy(const RegistryOptions& options) {
+  return options.misuse == MisusePolicy::kInherit ? MisusePolicy::kReturn : options.misuse;
+}
+
+std::shared_ptr<Graveyard> MakeGraveyard(const RegistryOptions& options) {
+  Graveyard::Options wish;
+  wish.tombstones = options.tombstones;
+  // The life of a callback is three records, each with one new text at most where every callback has a label of
+  // its own: half of this many outlive the records that have their numbers.
+  wish.texts = 8 * std::max(options.tombstones, options.events);
+  wish.misuse = OwnPolicy(options);
+  wish.log = options.log;
+  wish.clock = options.clock;
+  return std::make_shared<Graveyard>(std::move(wish));
+}
 }  // namespace
 
 Registry::Registry(RegistryOptions options)
     : Object(Kind::kBroker),
       options_(std::move(options)),
-      opened_ns_(options_.clock->CoarseMonotonicNs()) {}
+      opened_ns_(options_.clock->CoarseMonotonicNs()),
+      opened_unix_ns_(options_.clock->WallNs()),
+      graveyard_(MakeGraveyard(options_)),
+      events_(options_.events == 0 ? nullptr : std::make_unique<EventRing>(options_.events)) {}
 
 Registry::~Registry() = default;
 
 Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
   if (HandleTable::Forked()) return HandleTable::ForkedStatus();
   auto registry = Ref<Registry>::Adopt(new Registry(std::move(options)));
-  registry->root_ = Ref<Owner>::Adopt(new Owner(registry, registry->options_.name, {}));
+  registry->root_ = Ref<Owner>::Adopt(
+      new Owner(registry, registry->options_.name, {{}, registry->graveyard_->misuse()}));
   registry->root_->id = HandleTable::Get().objects().Adopt(registry->root_.get());
   if (registry->root_->id == 0) {
     registry->root_ = {};
@@ -41,6 +59,7 @@ Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
     return Status(Code::kResourceExhausted,
                   std::string("cannot start the registry's thread: ") + error.what());
   }
+  HandleTable::Get().graveyards().Add(registry->graveyard_);
   Status failed;
   {
     const std::lock_guard lock(registry->mutex_);
@@ -78,8 +97,8 @@ Status Registry::Close(std::int64_t timeout_ns) {
     const std::lock_guard lock(mutex_);
     if (close_state_ != CloseState::kOpen)
       return Status(Code::kClosed, "the broker is already closed");
-    leaks =
-        LeakReport();  // the one step that may fail, for want of memory: before anything has changed
+    // The one step that may fail, for want of memory: before anything has changed.
+    leaks = LeakReport(*root_);
     close_state_ = CloseState::kClosing;
     CloseOwnerLocked(*root_, Contexts::kRelease);
   }
@@ -107,33 +126,6 @@ Status Registry::Close(std::int64_t timeout_ns) {
   return Status(
       Code::kDeadlineExceeded,
       "the broker is closed, but calls are still in flight; it finishes when they have returned");
-}
-
-std::vector<std::string> Registry::LeakReport() {
-  std::vector<std::string> lines;
-  std::size_t leaks = 0;
-  HandleTable& table = HandleTable::Get();
-  std::vector<const Owner*> holders{root_.get()};
-  while (!holders.empty()) {
-    const Owner& holder = *holders.back();
-    holders.pop_back();
-    for (std::uint32_t held = holder.first_held; held != 0; held = table.cold(held).holder_next) {
-      const Object& object = table.object_of(held);
-      if (object.kind == Kind::kOwner) holders.push_back(static_cast<const Owner*>(&object));
-      const bool is_pin = object.kind == Kind::kPin;
-      if ((object.kind != Kind::kCallback && !is_pin) || ++leaks > kLeakLines) continue;
-      const HandleInfo info = DescribeLocked(held);
-      lines.push_back(std::string("still open at close: ") + (is_pin ? "a pin of " : "") +
-                      "callback \"" + info.label + "\", owner \"" + info.owner_name +
-                      "\", held by \"" + info.holder_name + "\", for " +
-                      std::to_string(info.age_ns / 1'000'000'000) + " s, references " +
-                      std::to_string(info.references) +
-                      (info.site.empty() ? "" : ", registered at " + info.site));
-    }
-  }
-  if (leaks > kLeakLines)
-    lines.push_back("... and " + std::to_string(leaks - kLeakLines) + " handles more");
-  return lines;
 }
 
 void Registry::Log(LogLevel level, std::string_view text) const {

@@ -23,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,23 +33,34 @@
 #include "broker/base/clock.h"
 #include "broker/base/status.h"
 #include "broker/registry/callback.h"
+#include "broker/registry/events.h"
+#include "broker/registry/graveyard.h"
 #include "broker/registry/handle.h"
 #include "broker/registry/hazard_scan.h"
 #include "broker/registry/object.h"
 #include "broker/registry/origin.h"
 #include "broker/registry/owner.h"
+#include "broker/registry/pool.h"
 #include "broker/registry/slot.h"
 #include "broker/registry/spares.h"
+#include "broker/registry/watchdog.h"
 
 namespace belay::registry {
-
-enum class LogLevel { kError = 1, kWarning = 2, kInfo = 3 };
-using LogFunction = std::function<void(LogLevel, std::string_view)>;
 
 struct RegistryOptions {
   std::string name = "broker";
   LogFunction log;  // null: silent
   const base::Clock* clock = &base::Clock::System();
+  // How many of the last dead handles, and of the last events, are remembered, at 56 and 40 bytes each; 0: none.
+  std::size_t tombstones = 4096;
+  std::size_t events = 4096;
+  // What misuse of the registry's own handles causes, and of those of owners that say nothing else (R19).
+  MisusePolicy misuse = MisusePolicy::kReturn;
+  // A call that runs for longer is told to the log, once. The reaper looks twice in that time; 0: never.
+  std::int64_t stuck_after_ns = 10'000'000'000;
+  // Of the pool that callbacks may ask for.
+  ExecutorOptions pool{.name = "default"};
+  std::size_t pool_threads = 4;
   // Told of each callback, after its release function has run and before drains of it return. Runs on
   // the reaper's thread, under no lock. For parts that hold handles to callbacks of others: hooks, names.
   std::function<void(const Object& callback)> on_released;
@@ -74,6 +86,50 @@ struct HandleInfo {
   std::uint64_t failures = 0;
   std::int64_t created_unix_ns = 0;
   std::int64_t age_ns = 0;
+  std::int64_t longest_running_ns = 0;  // of the calls in flight; at least, see watchdog.h
+  std::uint64_t stuck = 0;  // calls that run for longer than RegistryOptions::stuck_after_ns
+};
+
+// Which handles to list: those for which all that is said here holds.
+struct HandleFilter {
+  enum class Use : std::uint8_t {
+    kAny,
+    kOnlyRelease,  // leaks, probably: their callback is unregistered, revoked or its owner closed
+  };
+  Kind kind = Kind::kNone;  // kNone: any
+  std::optional<State> state;
+  std::string owner_name;  // empty: any; as for the next two
+  std::string holder_name;
+  std::string label_part;
+  std::int64_t min_age_ns = 0;
+  Use use = Use::kAny;
+};
+
+// A call that some thread is in.
+struct RunningCall {
+  Handle handle = 0;  // through which it was called
+  pid_t thread_id = 0;
+  std::uint32_t depth = 0;  // of calls on that thread; 0: the outermost
+  std::int64_t age_ns = 0;  // at least, see watchdog.h
+  std::string label;        // of the callback, and where it was registered
+  std::string site;
+  std::string owner_name;
+  std::string holder_name;     // empty: the handle has been released meanwhile
+  std::uint32_t callback = 0;  // its object number
+};
+
+// What readers of the event stream get: an event and what its numbers stand for.
+struct EventInfo {
+  HandleEvent event;
+  std::string label;
+  std::string site;
+  std::string owner_name;
+};
+
+struct EventPage {
+  std::vector<EventInfo> events;  // of consecutive sequences
+  std::uint64_t first_kept = 1;   // the oldest event still there
+  std::uint64_t next = 1;         // what to ask for next
 };
 
 class Registry final : public Object {
@@ -118,6 +174,10 @@ class Registry final : public Object {
   // none is in flight. DEADLINE_EXCEEDED: some still are; the callback is callable again. Idempotent.
   static base::Status Suspend(Handle handle, std::int64_t timeout_ns);
   static base::Status Resume(Handle handle);
+  // Calls are refused as QUARANTINED until restored: quarantine.cc. They need no right: an administrator's.
+  static base::Status Quarantine(Handle handle);
+  // Ends a quarantine, whoever began it, and forgets failures.
+  static base::Status Restore(Handle handle);
   // `notify` runs once when drained, on the reaper's thread; not on failure.
   static base::Status NotifyDrained(Handle handle, ReleaseFunction notify, void* context);
 
@@ -131,6 +191,13 @@ class Registry final : public Object {
   // Submits the call to a callback that has an executor or runs elsewhere; an inline one is run here, before
   // returning. `done` runs exactly once.
   static void InvokeAsync(Handle handle, Request request, AsyncCall::Done done);
+  // The same, for who wants to know at once: if it is not OK the call was not taken, and has not ended.
+  static base::Status SubmitCall(Handle handle, std::unique_ptr<AsyncCall>& call);
+  // Runs `run` as one call of a gated inline callback, once its gate lets it in. If it is not OK, `run` has
+  // not run. REQUIRES: IsGatedInline(handle), which nothing but a suspend or the callback's end can change.
+  static base::Status RunGated(Handle handle, std::int64_t deadline_ns,
+                               const std::function<void(Callback&)>& run);
+  static bool IsGatedInline(Handle handle);
   // True if InvokeAsync would run it on the calling thread.
   static bool RunsInline(Handle handle);
 
@@ -148,12 +215,34 @@ class Registry final : public Object {
   // The object behind a live handle of that kind, or STALE, WRONG_KIND, MALFORMED, CLOSED.
   static base::Result<Ref<Object>> Find(Handle handle, Kind kind);
 
+  // The pool for callbacks that want one, made when first asked for and closed with the registry.
+  base::Result<std::shared_ptr<Pool>> DefaultPool();
+
   // --- Introspection: nothing stops for it ---
   static base::Result<HandleInfo> Describe(Handle handle);
-  // Up to `limit` handles of this registry in slots after `*after`, which is moved on.
-  std::vector<HandleInfo> List(std::uint64_t* after, std::size_t limit);
+  // One sentence about a handle, live or dead; asking is no misuse. MALFORMED for what never was one.
+  static base::Result<std::string> Explain(Handle handle);
+  // Up to `limit` handles of this registry that `filter` lets through, in slots after `*after`, which is moved
+  // on.
+  std::vector<HandleInfo> List(std::uint64_t* after, std::size_t limit,
+                               const HandleFilter& filter = {});
   // Names of those who hold handles to the same object, one for each handle.
   static std::vector<std::string> Holders(Handle handle);
+
+  // --- Calls that run: running_calls.cc ---
+  // Calls of this registry's callbacks that are known to have run for so long. Takes a look, so that who asks
+  // twice learns of all that ran in between. Submitted calls are there while a thread runs them.
+  std::vector<RunningCall> RunningCalls(std::int64_t min_age_ns);
+
+  // --- History: history.cc ---
+  // Up to `limit` events from `from` on, or from the oldest still there: then the first one's sequence
+  // says how many were missed. Waits up to `timeout_ns` for one, and not beyond the registry's close. May block.
+  // FAILED_PRECONDITION if it keeps no events.
+  base::Result<EventPage> ReadEvents(std::uint64_t from, std::size_t limit,
+                                     std::int64_t timeout_ns);
+  // The misuse policy of who holds the handle. REQUIRES: the caller has pinned it, and holds no lock.
+  static MisusePolicy HolderPolicy(Handle handle);
+  Graveyard& graveyard() const noexcept { return *graveyard_; }
 
   // Unregisters all callbacks, releases all handles, waits until everything has drained (typed pins
   // released, too), and stops the reaper. DEADLINE_EXCEEDED, or WOULD_DEADLOCK inside a callback of this registry: the rest goes on in
@@ -172,6 +261,20 @@ class Registry final : public Object {
   std::uint32_t Ticks() const noexcept;
 
   // REQUIRES for all below: mutex_ held, unless said otherwise.
+  // An event of a handle, on behalf of an owner.
+  void Note(EventType type, Handle handle, Object& object, Owner& owner) noexcept;
+  // The event and the tombstone of a handle that is about to be retired.
+  void NoteEnd(std::uint32_t slot) noexcept;
+  // An event of a callback as a whole: of one of its handles, on behalf of its owner.
+  void NoteState(EventType type, Callback& callback) noexcept;
+  std::optional<RunningCall> RunningCallOf(const Watchdog::Call& call, std::int64_t now_ns);
+  // REQUIRES for the next three: mutex_ not held.
+  void LookAtCalls();
+  void WarnOfStuckCalls();
+  // ": on thread 7 for at least 1.5 s, ..."; empty if none is seen.
+  std::string TellCallsOf(const Callback& callback);
+  Record RecordOf(Handle handle, Object& object, Owner& owner) noexcept;
+  std::uint32_t TextOf(Object& object) noexcept;
   base::Result<Handle> AddHandle(Object& object, Owner& holder, std::uint32_t rights,
                                  NativeFunction function, void* context, Form form);
   void RetireHandle(std::uint32_t slot);
@@ -192,12 +295,30 @@ class Registry final : public Object {
   static base::Status CloseOwnerWith(Handle handle, Contexts contexts);
   // Takes `call`, or says why not and leaves it. REQUIRES: mutex_ not held.
   static base::Status Submit(Handle handle, std::unique_ptr<AsyncCall>& call);
+  // Asks the breaker of a callback that runs elsewhere, and tells it how the call ended.
+  // REQUIRES: the callback is pinned, or the call in flight; mutex_ not held.
+  static base::Result<Breaker::Permit> Admit(Callback& callback);
+  static void Report(Callback& callback, Breaker::Permit permit, base::Code outcome);
+  static void ReportTimeout(Handle handle);
+  void FollowBreaker(Callback& callback);
+  static State StateInUse(const Callback& callback);
+  static base::Status Enqueue(Handle handle, Callback& callback, CallbackExtra& extra,
+                              std::unique_ptr<AsyncCall>& call);
+  // The breaker, the owner's budget, and the statistics: for a call that begins elsewhere, and one that could not.
+  static base::Status CountIn(Callback& callback, AsyncCall& call);
+  static void CountOut(Callback& callback, AsyncCall& call, base::Code outcome);
+  // Right before a submitted call runs: may it? Ends the life of a callback that is for one call.
+  // REQUIRES: mutex_ not held; the call is in flight.
+  static base::Status BeginCall(Callback& callback);
   // Counts the call as in flight and charges the owner's budget; Uncharge ends the latter.
   static base::Status Charge(Callback& callback, AsyncCall& call);
   static void Uncharge(Callback& callback, const AsyncCall& call) noexcept;
   base::Status CheckUsable(Callback& callback, std::uint32_t slot, std::uint32_t rights) const;
   HandleInfo DescribeLocked(std::uint32_t slot);
-  std::vector<std::string> LeakReport();
+  bool LetsThrough(const HandleFilter& filter, std::uint32_t slot) const;
+  // What callbacks' handles and pins `closing`, and the owners under it, hold: leaks.cc.
+  std::vector<std::string> LeakReport(const Owner& closing);
+  std::int64_t AgeNs(std::uint32_t slot) const noexcept;
   // True if the reaper sleeps and must be woken, by HandleTable::Poke(), once mutex_ has been let go.
   [[nodiscard]] bool TakeWakeUp() noexcept { return std::exchange(asleep_, false); }
   // REQUIRES: mutex_ not held.
@@ -206,6 +327,7 @@ class Registry final : public Object {
   // The reaper: reaper.cc.
   void Reap();
   bool ReapOnce(std::unique_lock<std::mutex>& lock);
+  void SleepUntilPoked(std::unique_lock<std::mutex>& lock, std::uint64_t seen);
   bool FreeRetired(std::unique_lock<std::mutex>& lock);
   bool ReleaseDrained(std::unique_lock<std::mutex>& lock);
   // REQUIRES: mutex_ not held. Runs the release function, and tells who asked to be told.
@@ -222,13 +344,17 @@ class Registry final : public Object {
 
   const RegistryOptions options_;
   const std::int64_t opened_ns_;
-  std::thread::id reaper_id_;  // set before any handle exists
+  const std::int64_t opened_unix_ns_;
+  const std::shared_ptr<Graveyard> graveyard_;
+  const std::unique_ptr<EventRing> events_;  // null: none are kept
+  std::thread::id reaper_id_;                // set before any handle exists
   Handle handle_ = 0;
   Ref<Owner> root_;  // holds the registry's handle, its owners' and its stores'
 
   std::mutex mutex_;
   CloseState close_state_ = CloseState::kOpen;
   std::shared_ptr<void> attachment_;
+  std::shared_ptr<Pool> pool_;
   Origins origins_;
   Spares spare_slots_;
   Spares spare_cells_;
@@ -243,6 +369,7 @@ class Registry final : public Object {
   bool news_ = false;                 // something came after the reaper last took what there was
   std::condition_variable progress_;  // a callback was released, or the registry has closed
   HazardScan scan_;                   // the reaper's
+  Watchdog watchdog_;
 
   std::thread reaper_;
 };

@@ -26,6 +26,7 @@
 #include <cstdint>
 
 #include "broker/registry/call_counts.h"
+#include "broker/registry/call_slot.h"
 #include "broker/registry/handle.h"
 
 namespace belay::registry {
@@ -63,6 +64,7 @@ struct alignas(64) ThreadRecord {
   std::array<CallCell, kMaxDepth + 1>
       cells{};  // the last is `top` when the thread is as deep as may be
   CallCounts counts;
+  CallSlotCache call_slots;
 
   std::uint32_t depth() const noexcept { return static_cast<std::uint32_t>(top - cells.data()); }
   // Calls through `handle` that are not in its object's total yet. Any thread.

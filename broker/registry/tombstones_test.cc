@@ -15,7 +15,8 @@ Tombstone Nth(std::uint32_t n) {
   stone.tag_id = n * 3;
   stone.owner_id = n * 5;
   stone.thread_id = n * 7;
-  stone.ending = static_cast<Ending>(1 + n % 7);
+  stone.ending = static_cast<Ending>(1 + n % 4);
+  stone.misuse = static_cast<MisusePolicy>(n % 4);
   return stone;
 }
 
@@ -37,11 +38,11 @@ TEST(TombstonesTest, R15_TheLastDeadAreRememberedAndNoOthers) {
 }
 
 TEST(TombstonesTest, R1_AReusedSlotHasEndingsOfItsOwn) {
-  Tombstones stones;
+  Tombstones stones(8);
   Tombstone first = Nth(1);
   Tombstone second = first;
   second.handle = MakeHandle(Kind::kCallback, 2, SlotOf(first.handle));
-  second.ending = Ending::kRevoked;
+  second.ending = Ending::kOwnerClosed;
   stones.Insert(first);
   EXPECT_FALSE(stones.Find(second.handle)) << "it lives";
   stones.Insert(second);
@@ -50,7 +51,7 @@ TEST(TombstonesTest, R1_AReusedSlotHasEndingsOfItsOwn) {
 }
 
 TEST(TombstonesTest, R15_NothingIsFoundInAnEmptyRing) {
-  const Tombstones stones;
+  const Tombstones stones(8);
   EXPECT_FALSE(stones.Find(0)) << "no handle, though unused places bear it";
   EXPECT_FALSE(stones.Find(Nth(1).handle));
 }
@@ -71,10 +72,10 @@ TEST(TombstonesTest, R15_FoundWholeBesideInserts) {
 }
 
 TEST(TombstonesTest, R15_EveryEndingHasAText) {
-  for (int number = 1; number <= 7; ++number) {
-    EXPECT_NE(EndingText(static_cast<Ending>(number)), "ended") << number;
+  for (int number = 1; number <= 4; ++number) {
+    EXPECT_NE(EndingText(static_cast<Ending>(number)), "ended by") << number;
   }
-  EXPECT_EQ(EndingText(static_cast<Ending>(8)), "ended");
+  EXPECT_EQ(EndingText(static_cast<Ending>(5)), "ended by");
 }
 
 }  // namespace

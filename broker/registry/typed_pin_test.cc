@@ -191,7 +191,7 @@ TEST_F(TypedPinTest, R11_R12_APinOutlivesTheCloseOfItsOwnerAndOfTheRegistry) {
   EXPECT_EQ(probe_->releases.load(), 0);
   bool is_reported = false;
   for (const std::string& line : Log())
-    is_reported = is_reported || line.find("a pin of callback \"typed\"") != std::string::npos;
+    is_reported = is_reported || line.find("1 pin of callback \"typed\"") != std::string::npos;
   EXPECT_TRUE(is_reported);
   ASSERT_TRUE(Registry::Release(pinned.pin).ok());
   EXPECT_TRUE(probe_->released.Wait());

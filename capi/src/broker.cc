@@ -1,14 +1,14 @@
-// Brokers and owners.
+// Brokers: open and close.
 #include "broker/engine/broker.h"
 
 #include <cstdio>
 
 #include "capi/src/guard.h"
+#include "capi/src/misuse.h"
 
 using belay::engine::Broker;
 using belay::engine::BrokerOptions;
 using belay::registry::LogLevel;
-using belay::registry::Registry;
 using namespace belay::capi;
 
 namespace {
@@ -17,6 +17,14 @@ namespace {
 void LogToStderr(LogLevel level, std::string_view text) {
   if (level == LogLevel::kInfo) return;
   std::fprintf(stderr, "belay: %.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+// 0 leaves the default.
+bool LoadCount(std::uint32_t given, std::size_t* count) {
+  constexpr std::uint32_t kMost = 1U << 24U;
+  if (given != BELAY_OFF && given > kMost) return false;
+  if (given != 0) *count = given == BELAY_OFF ? 0 : given;
+  return true;
 }
 
 }  // namespace
@@ -45,6 +53,14 @@ belay_status belay_open(const belay_broker_options* options, belay_handle* broke
         log(context, static_cast<int32_t>(level), std::string(text).c_str());
       };
     }
+    if (!LoadCount(given.tombstones, &wish.tombstones) || !LoadCount(given.events, &wish.events))
+      return InvalidArgument("options->tombstones and ->events are at most 16777216, or BELAY_OFF");
+    if (!LoadMisuse(given.misuse, &wish.misuse))
+      return InvalidArgument("options->misuse is none of BELAY_MISUSE_...");
+    if (given.stuck_after_ms != 0) {
+      wish.stuck_after_ns =
+          given.stuck_after_ms == UINT64_MAX ? 0 : Nanoseconds(given.stuck_after_ms);
+    }
     auto opened = Broker::Open(std::move(wish));
     if (!opened.ok()) return Fail(opened.status());
     *broker = (*opened)->handle();
@@ -58,22 +74,5 @@ belay_status belay_close(belay_handle broker, uint64_t timeout_ms) {
     if (!found.ok()) return Fail(found.status());
     return Done((*found)->Close(Nanoseconds(timeout_ms)));
   });
-}
-
-belay_status belay_owner_open(belay_handle broker, const char* name, belay_handle* owner) {
-  return Guarded([&] {
-    if (name == nullptr) return InvalidArgument("name is null");
-    if (owner == nullptr) return InvalidArgument("owner is null");
-    auto found = Registry::Find(broker, belay::registry::Kind::kBroker);
-    if (!found.ok()) return Fail(found.status());
-    auto opened = (*found)->registry().OpenOwner(name);
-    if (!opened.ok()) return Fail(opened.status());
-    *owner = *opened;
-    return BELAY_OK;
-  });
-}
-
-belay_status belay_owner_close(belay_handle owner) {
-  return Guarded([&] { return Done(Registry::CloseOwner(owner)); });
 }
 }

@@ -1,4 +1,5 @@
 // Registering callbacks, and the lives of their handles.
+#include "broker/registry/executor_objects.h"
 #include "broker/registry/registry.h"
 #include "capi/src/call.h"
 #include "capi/src/guard.h"
@@ -6,6 +7,9 @@
 using belay::base::Code;
 using belay::base::Status;
 using belay::registry::CallbackSpec;
+using belay::registry::Kind;
+using belay::registry::KindOf;
+using belay::registry::OnFull;
 using belay::registry::OwnedContext;
 using belay::registry::Registry;
 using namespace belay::capi;
@@ -13,11 +17,45 @@ using namespace belay::capi;
 namespace {
 
 constexpr std::size_t kMostTextBytes = 255;
+constexpr std::uint32_t kCallbackFlags =
+    BELAY_CALLBACK_ONCE | BELAY_CALLBACK_SERIAL | BELAY_CALLBACK_WAIT;
 
 bool TakeText(const char* given, std::string* text) {
   if (given == nullptr) return true;
   *text = given;
   return text->size() <= kMostTextBytes;
+}
+
+// Where the callback runs, and how many calls at a time.
+Status Place(belay_handle owner, const belay_callback_options& given, CallbackSpec* spec) {
+  const auto invalid = [](const char* text) { return Status(Code::kInvalidArgument, text); };
+  const bool is_inline = given.executor == BELAY_EXECUTOR_INLINE;
+  const bool is_serial = (given.flags & BELAY_CALLBACK_SERIAL) != 0;
+  const bool waits = (given.flags & BELAY_CALLBACK_WAIT) != 0;
+  if (given.typed != nullptr && (!is_inline || given.flags != 0 || given.max_concurrency != 0))
+    return invalid(
+        "a typed callback is called directly: it has no executor, flags or max_concurrency");
+  if (is_serial && (waits || given.max_concurrency != 0))
+    return invalid(
+        "BELAY_CALLBACK_SERIAL stands alone: max_concurrency and WAIT say something else");
+  if (waits && (given.max_concurrency == 0 || !is_inline)) {
+    return invalid(
+        "BELAY_CALLBACK_WAIT is for an inline callback with max_concurrency; others queue already");
+  }
+  spec->gate.once = (given.flags & BELAY_CALLBACK_ONCE) != 0;
+  spec->gate.max_concurrency = is_serial && is_inline ? 1 : given.max_concurrency;
+  if (waits || is_serial) spec->gate.on_full = OnFull::kWait;
+  if (is_inline) return {};
+  const bool on_pool = given.executor == BELAY_EXECUTOR_POOL;
+  if (is_serial && KindOf(given.executor) == Kind::kQueue)
+    return invalid("a queue is as serial as those who poll it: use a strand, or the pool");
+  auto executor = !on_pool    ? belay::registry::FindExecutor(given.executor)
+                  : is_serial ? belay::registry::OwnStrandOf(owner, spec->label)
+                              : belay::registry::PoolOf(owner);
+  if (!executor.ok()) return executor.status();
+  spec->executor = executor->executor;
+  spec->executor_keeper = std::move(executor->keeper);
+  return {};
 }
 
 // From here on the context is ours: whatever fails, its release function has run when this returns. That may
@@ -27,7 +65,8 @@ Status Register(belay_handle owner, const belay_callback_options& given, belay_h
   CallbackSpec spec;
   spec.context = OwnedContext(given.context, given.release);
   if (callback == nullptr) return invalid("callback (where to write the handle) is null");
-  if (given.flags != 0) return invalid("options->flags must be 0");
+  if ((given.flags & ~kCallbackFlags) != 0) return invalid("options->flags has unknown bits");
+  if (given.reserved != 0) return invalid("options->reserved must be 0");
   if (!TakeText(given.label, &spec.label))
     return invalid("options->label is longer than 255 bytes");
   if (!TakeText(given.site, &spec.site)) return invalid("options->site is longer than 255 bytes");
@@ -42,6 +81,7 @@ Status Register(belay_handle owner, const belay_callback_options& given, belay_h
     spec.target.typed = given.typed;
     spec.target.signature = given.signature;
   }
+  if (Status placed = Place(owner, given, &spec); !placed.ok()) return placed;
   auto registered = Registry::Register(owner, std::move(spec));
   if (registered.ok()) *callback = *registered;
   return registered.status();
@@ -95,6 +135,22 @@ belay_status belay_drain_notify(belay_handle callback, belay_release_fn notify, 
     if (notify == nullptr) return InvalidArgument("notify is null");
     return Done(Registry::NotifyDrained(callback, notify, context));
   });
+}
+
+belay_status belay_suspend(belay_handle callback, uint64_t timeout_ms) {
+  return Guarded([&] { return Done(Registry::Suspend(callback, Nanoseconds(timeout_ms))); });
+}
+
+belay_status belay_resume(belay_handle callback) {
+  return Guarded([&] { return Done(Registry::Resume(callback)); });
+}
+
+belay_status belay_quarantine(belay_handle callback) {
+  return Guarded([&] { return Done(Registry::Quarantine(callback)); });
+}
+
+belay_status belay_restore(belay_handle callback) {
+  return Guarded([&] { return Done(Registry::Restore(callback)); });
 }
 
 belay_status belay_pin(belay_handle callback, const char* signature, belay_pin_info* info) {

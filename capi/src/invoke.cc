@@ -162,35 +162,26 @@ inline bool IsAnswered(const belay_call* call, belay_status returned) noexcept {
          Expect(call->reply_size <= call->reply_capacity);
 }
 
-[[gnu::noinline]] belay_status CheckCall(const belay_call* call) {
-  const KeepErrno keep_errno;
-  if (!IsCall(call))
-    return InvalidArgument(
-        "call is null, or its struct_size too small: start from BELAY_CALL_INIT");
-  if (call->kept != nullptr) {
-    return InvalidArgument(
-        "call->kept is not null: take or drop the last reply, or start from BELAY_CALL_INIT");
-  }
-  if (BytesWithoutPointer(call) != 0) {
-    return InvalidArgument(
-        "call->request or call->reply is null with a size: give both or neither");
-  }
-  if (call->deadline_ns != 0 && IsPast(call->deadline_ns)) {
-    return Fail(Code::kDeadlineExceeded, "the deadline had passed before the call");
-  }
-  return BELAY_OK;
+// A gated inline callback: here, with the caller's own struct.
+belay_status InvokeGated(belay_handle callback, belay_call* call) {
+  belay_status ended = BELAY_OK;
+  const Status let_in =
+      Registry::RunGated(callback, call->deadline_ns, [&](registry::Callback& gated) {
+        ended = Conclude(gated, RunGuarded(call, [&] {
+                           return gated.origin->target.function(gated.context, call);
+                         }));
+      });
+  return let_in.ok() ? ended : Fail(let_in);
 }
 
-// Everything but a live inline callback: refusals, and callbacks that run elsewhere.
+// Everything but a live inline callback: refusals, gates, and callbacks that run elsewhere.
 [[gnu::noinline]] belay_status InvokeElsewhere(belay_handle callback, belay_call* call) {
   return Guarded([&] {
     if (Status refusal = Registry::Refusal(callback); !refusal.ok()) return Fail(refusal);
-    std::string_view payload;
-    if (!View(call->request, call->request_size, &payload))
-      return InvalidArgument("call->request_size is too large");
-    registry::Request request;
-    request.payload = payload;
-    request.deadline_ns = call->deadline_ns;
+    if (Registry::IsGatedInline(callback)) return InvokeGated(callback, call);
+    registry::Request request = RequestOf(*call);
+    request.payload.assign(static_cast<const char*>(call->request),
+                           static_cast<std::size_t>(call->request_size));
     const registry::Outcome outcome = Registry::Invoke(callback, std::move(request));
     if (!outcome.status.ok()) return Fail(outcome.status);
     if (const belay_status kept =
@@ -203,27 +194,81 @@ inline bool IsAnswered(const belay_call* call, belay_status returned) noexcept {
 
 }  // namespace
 
-Status CallWithBytes(belay_callback_fn function, void* context, const registry::Request& request,
-                     std::string* reply) {
-  char buffer[512];
-  belay_call call = BELAY_CALL_INIT;
+Status CheckCall(const belay_call* call) {
+  const auto invalid = [](const char* text) { return Status(Code::kInvalidArgument, text); };
+  if (!IsCall(call))
+    return invalid("call is null, or its struct_size too small: start from BELAY_CALL_INIT");
+  if (call->flags != 0) return invalid("call->flags must be 0: start from BELAY_CALL_INIT");
+  if (call->kept != nullptr) {
+    return invalid(
+        "call->kept is not null: take or drop the last reply, or start from BELAY_CALL_INIT");
+  }
+  if (BytesWithoutPointer(call) != 0)
+    return invalid("call->request or call->reply is null with a size: give both or neither");
+  if (call->request_size > static_cast<std::uint64_t>(PTRDIFF_MAX))
+    return invalid("call->request_size is too large");
+  if (call->deadline_ns != 0 && IsPast(call->deadline_ns))
+    return Status(Code::kDeadlineExceeded, "the deadline had passed before the call");
+  return {};
+}
+
+registry::Request RequestOf(const belay_call& call) {
+  registry::Request request;
+  request.deadline_ns = call.deadline_ns;
+  if ((call.trace_high | call.trace_low) != 0) {
+    request.trace_id.resize(16);
+    std::memcpy(request.trace_id.data(), &call.trace_high, 8);
+    std::memcpy(request.trace_id.data() + 8, &call.trace_low, 8);
+  }
+  request.caller_handle = call.caller;
+  request.parent_id = registry::InnermostCall().id;
+  return request;
+}
+
+BoxedCall BoxOf(const registry::Request& request) noexcept {
+  BoxedCall boxed{BELAY_CALL_INIT, request.call};
+  belay_call& call = boxed.view;
+  call.flags = kBoxedFlag;
   call.request = request.payload.data();
   call.request_size = request.payload.size();
-  call.reply = buffer;
-  call.reply_capacity = sizeof buffer;
   call.deadline_ns = request.deadline_ns;
+  call.caller = request.caller_handle;
   if (request.trace_id.size() == 16) {
     std::memcpy(&call.trace_high, request.trace_id.data(), 8);
     std::memcpy(&call.trace_low, request.trace_id.data() + 8, 8);
   }
-  Status status = RunGuarded(&call, [&] { return function(context, &call); });
-  if (status.code() == Code::kBufferTooSmall) {
-    *reply = std::move(static_cast<Kept*>(call.kept)->bytes);
-    Drop(&call);
+  return boxed;
+}
+
+namespace {
+
+// What a callback that was judged to be answering has answered.
+Status TakeJudged(belay_call* call, Status judged, std::string* reply) {
+  if (judged.code() == Code::kBufferTooSmall) {
+    *reply = std::move(static_cast<Kept*>(call->kept)->bytes);
+    Drop(call);
     return {};
   }
-  if (status.ok()) reply->assign(buffer, static_cast<std::size_t>(call.reply_size));
-  return status;
+  if (judged.ok() && call->reply_size != 0)
+    reply->assign(static_cast<const char*>(call->reply),
+                  static_cast<std::size_t>(call->reply_size));
+  return judged;
+}
+
+}  // namespace
+
+Status TakeAnswer(BoxedCall& boxed, belay_status returned, std::string* reply) {
+  return TakeJudged(&boxed.view, Judge(&boxed.view, returned), reply);
+}
+
+Status CallWithBytes(belay_callback_fn function, void* context, const registry::Request& request,
+                     std::string* reply) {
+  char buffer[512];
+  BoxedCall boxed = BoxOf(request);
+  boxed.view.reply = buffer;
+  boxed.view.reply_capacity = sizeof buffer;
+  Status judged = RunGuarded(&boxed.view, [&] { return function(context, &boxed.view); });
+  return TakeJudged(&boxed.view, std::move(judged), reply);
 }
 
 }  // namespace belay::capi
@@ -251,9 +296,13 @@ namespace {
   }
 }
 
+[[gnu::noinline]] belay_status Refuse(const belay_call* call) {
+  return Guarded([&] { return Done(CheckCall(call)); });
+}
+
 // All that the short way leaves out. A function of its own, so that the short way saves no register for it.
 [[gnu::noinline]] belay_status InvokeWithCare(belay_handle callback, belay_call* call) {
-  if (const belay_status refused = CheckCall(call); refused != BELAY_OK) return refused;
+  if (const belay_status refused = Refuse(call); refused != BELAY_OK) return refused;
   call->reply_size = 0;
   {
     CallPin pin(callback);

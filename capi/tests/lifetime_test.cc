@@ -59,7 +59,7 @@ TEST_F(LifetimeTest, R3_ReleaseRunsOnceAlsoWhenRegistrationFails) {
 
 TEST_F(LifetimeTest, I2_TheLastErrorIsTheRegistrationsNotItsReleaseFunctions) {
   belay_callback_options options = NewProbe().Options();
-  options.flags = 1;
+  options.flags = 8;
   options.release = [](void* /*context*/) { EXPECT_EQ(belay_release(0), BELAY_MALFORMED); };
   belay_handle handle = 0;
   EXPECT_EQ(belay_register(broker_, &options, &handle), BELAY_INVALID_ARGUMENT);

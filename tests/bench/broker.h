@@ -54,6 +54,7 @@ class Broker {
   // Every release function has run when it returns. REQUIRES: all handles released, or they are reported.
   ~Broker() { Check(belay_close(handle_, 60'000), "belay_close"); }
 
+  belay_handle handle() const { return handle_; }
   belay_handle Register(const belay_callback_options& options) const {
     belay_handle callback = 0;
     Check(belay_register(handle_, &options, &callback), "belay_register");

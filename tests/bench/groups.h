@@ -16,6 +16,7 @@ void MemoryRows(Report& report);          // memory.cc
 void TurnoverRows(Report& report);        // turnover.cc
 void ReleaseLatencyRows(Report& report);  // release_latency.cc
 void DrainRows(Report& report);           // drain.cc
+void QueueExecutorRows(Report& report);   // queue_executor.cc
 
 // What others do, against the same bare shim.
 void HandmadeRows(Report& report);  // peers/handmade_rows.cc

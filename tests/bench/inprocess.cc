@@ -28,6 +28,7 @@ constexpr std::array kGroups{
     Group{"turnover", TurnoverRows},
     Group{"release_latency", ReleaseLatencyRows},
     Group{"drain", DrainRows},
+    Group{"queue_executor", QueueExecutorRows},
     Group{"handmade", HandmadeRows},
     Group{"glib", GlibRows},
     Group{"libffi", LibffiRows},

@@ -129,7 +129,7 @@ public class BadInputTests
             (sizeof(NativeError), Offset(&error, &error.Message)),
             (sizeof(NativeBrokerOptions), Offset(&broker, &broker.LogContext)),
             (sizeof(NativeCall), Offset(&call, &call.Kept)),
-            (sizeof(NativeCallbackOptions), Offset(&callback, &callback.Typed)),
+            (sizeof(NativeCallbackOptions), Offset(&callback, &callback.Reserved)),
             (sizeof(NativePinInfo), Offset(&pin, &pin.Context)),
             (sizeof(NativeHandleInfo), Offset(&handle, handle.Signature)),
             (sizeof(NativeWriteOptions), Offset(&write, &write.IfRevision)),

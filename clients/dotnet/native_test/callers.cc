@@ -170,7 +170,7 @@ uint64_t callers_layout(uint64_t* pairs, uint64_t capacity) {
       {sizeof(belay_error), offsetof(belay_error, message)},
       {sizeof(belay_broker_options), offsetof(belay_broker_options, log_context)},
       {sizeof(belay_call), offsetof(belay_call, kept)},
-      {sizeof(belay_callback_options), offsetof(belay_callback_options, typed)},
+      {sizeof(belay_callback_options), offsetof(belay_callback_options, reserved)},
       {sizeof(belay_pin_info), offsetof(belay_pin_info, context)},
       {sizeof(belay_handle_info), offsetof(belay_handle_info, signature)},
       {sizeof(belay_write_options), offsetof(belay_write_options, if_revision)},

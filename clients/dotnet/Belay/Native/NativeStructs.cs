@@ -26,6 +26,11 @@ internal unsafe struct NativeBrokerOptions
     public byte* StorePath;
     public delegate* unmanaged[Cdecl]<void*, int, byte*, void> Log;
     public void* LogContext;
+    public uint Tombstones;
+    public uint Events;
+    public int Misuse;
+    public uint Reserved2;
+    public ulong StuckAfterMs;
 }
 
 /// <summary><c>belay_call</c></summary>
@@ -59,6 +64,9 @@ internal unsafe struct NativeCallbackOptions
     public byte* Site;
     public byte* Signature;
     public void* Typed;
+    public ulong Executor;
+    public uint MaxConcurrency;
+    public uint Reserved;
 }
 
 /// <summary><c>belay_pin_info</c></summary>
@@ -98,6 +106,8 @@ internal unsafe struct NativeHandleInfo
     public fixed byte Label[TextSize];
     public fixed byte Site[TextSize];
     public fixed byte Signature[SignatureSize];
+    public long LongestRunningNs;
+    public ulong Stuck;
 }
 
 /// <summary><c>belay_write_options</c></summary>

@@ -1,0 +1,187 @@
+// Gates: how many calls of one callback run at a time (R10).
+#include "broker/registry/gate.h"
+
+#include <vector>
+
+#include "broker/registry/test_util.h"
+
+namespace belay::registry {
+namespace {
+
+using base::Code;
+
+class GateTest : public RegistryTest {
+ protected:
+  Handle RegisterGated(Probe& probe, GateOptions gate) {
+    CallbackSpec spec = probe.Spec("gated");
+    spec.gate = gate;
+    return *Registry::Register(alice_, std::move(spec));
+  }
+  // What the C ABI's invoke does with a gated callback.
+  static base::Status CallGated(Handle handle, std::int64_t deadline_ns = 0) {
+    EXPECT_FALSE(CallPin(handle)) << "the short way must not pass a gate";
+    return Registry::RunGated(handle, deadline_ns, [](Callback& callback) {
+      callback.origin->target.function(callback.context, nullptr);
+    });
+  }
+  static Gate& GateOf(Handle handle) {
+    auto found = Registry::Find(handle, Kind::kCallback);
+    return *static_cast<Callback&>(**found).extra.load()->gate;
+  }
+};
+
+// A call through a gate that stays inside until it is let go.
+class InsideCall {
+ public:
+  InsideCall(Handle handle, Probe& probe) {
+    probe.body = [this] {
+      if (entered_.is_set()) return;
+      entered_.Set();
+      EXPECT_TRUE(go_.Wait());
+    };
+    thread_ = std::thread([handle] {
+      EXPECT_TRUE(Registry::RunGated(handle, 0, [](Callback& callback) {
+                    callback.origin->target.function(callback.context, nullptr);
+                  }).ok());
+    });
+    EXPECT_TRUE(entered_.Wait());
+  }
+  ~InsideCall() { Finish(); }
+  void Finish() {
+    go_.Set();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  Event entered_;
+  Event go_;
+  std::thread thread_;
+};
+
+TEST_F(GateTest, R10_BeyondMaxConcurrencyACallIsRefusedByName) {
+  Probe& probe = NewProbe();
+  const Handle handle = RegisterGated(probe, {.max_concurrency = 1});
+  InsideCall inside(handle, probe);
+  const base::Status refused = CallGated(handle);
+  EXPECT_EQ(refused.code(), Code::kResourceExhausted);
+  EXPECT_EQ(refused.reason(), "MAX_CONCURRENCY");
+  EXPECT_NE(refused.message().find("\"gated\""), std::string::npos) << refused.message();
+  EXPECT_NE(refused.message().find("max_concurrency is 1"), std::string::npos);
+  const Outcome by_bytes = Registry::Invoke(handle, {});
+  EXPECT_EQ(by_bytes.status.code(), Code::kResourceExhausted);
+  EXPECT_EQ(by_bytes.certainty, Certainty::kNotSent);
+  EXPECT_EQ(probe.calls.load(), 1);
+  inside.Finish();
+  EXPECT_TRUE(CallGated(handle).ok());
+  EXPECT_TRUE(Registry::Invoke(handle, {}).status.ok());
+  EXPECT_EQ(Registry::Describe(handle)->calls, 3U);
+}
+
+TEST_F(GateTest, R10_ThoseWhoWaitGetInOneByOneAndInOrder) {
+  Probe& probe = NewProbe();
+  const Handle handle = RegisterGated(probe, {.max_concurrency = 1, .on_full = OnFull::kWait});
+  Gate& gate = GateOf(handle);
+  InsideCall inside(handle, probe);
+  std::mutex mutex;
+  std::vector<int> order;
+  std::vector<std::thread> waiting;
+  for (int i = 0; i < 4; ++i) {
+    waiting.emplace_back([&, i] {
+      EXPECT_TRUE(Registry::RunGated(handle, 0, [&](Callback&) {
+                    EXPECT_EQ(probe.in_call.fetch_add(1), 0) << "R10: two at a time";
+                    {
+                      const std::lock_guard lock(mutex);
+                      order.push_back(i);
+                    }
+                    probe.in_call.fetch_sub(1);
+                  }).ok());
+    });
+    ASSERT_TRUE(Eventually([&] { return gate.waiting() == static_cast<std::size_t>(i) + 1; }));
+  }
+  inside.Finish();
+  for (std::thread& thread : waiting) thread.join();
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3}));
+}
+
+TEST_F(GateTest, R10_AWaitEndsAtItsDeadlineAndTheNextGetsThePlace) {
+  Probe& probe = NewProbe();
+  const Handle handle = RegisterGated(probe, {.max_concurrency = 1, .on_full = OnFull::kWait});
+  InsideCall inside(handle, probe);
+  const base::Status late = CallGated(handle, base::Clock::System().MonotonicNs() + 2'000'000);
+  EXPECT_EQ(late.code(), Code::kDeadlineExceeded);
+  EXPECT_EQ(GateOf(handle).waiting(), 0U);
+  inside.Finish();
+  EXPECT_TRUE(CallGated(handle).ok());
+  EXPECT_EQ(probe.calls.load(), 2);
+}
+
+TEST_F(GateTest, R10_AnUnregisterWakesThoseWhoWait) {
+  Probe& probe = NewProbe();
+  const Handle handle = RegisterGated(probe, {.max_concurrency = 1, .on_full = OnFull::kWait});
+  InsideCall inside(handle, probe);
+  base::Status told;
+  std::thread waiter([&] { told = CallGated(handle); });
+  ASSERT_TRUE(Eventually([&] { return GateOf(handle).waiting() == 1; }));
+  ASSERT_TRUE(Registry::Unregister(handle, Code::kRevoked).ok());
+  waiter.join();
+  EXPECT_EQ(told.code(), Code::kRevoked);
+  EXPECT_EQ(probe.releases.load(), 0) << "R5: the first call still runs";
+  inside.Finish();
+  EXPECT_TRUE(Registry::Drain(handle, kPatienceNs).ok());
+  EXPECT_EQ(probe.calls.load(), 1);
+}
+
+TEST_F(GateTest, R7_WaitingForItselfIsAnError) {
+  Probe& probe = NewProbe();
+  const Handle handle = RegisterGated(probe, {.max_concurrency = 1, .on_full = OnFull::kWait});
+  Code inside = Code::kOk;
+  Code drain = Code::kOk;
+  probe.body = [&] {
+    inside = CodeOf(CallGated(handle));
+    ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
+    drain = CodeOf(Registry::Drain(handle, kPatienceNs));
+  };
+  EXPECT_TRUE(CallGated(handle).ok());
+  EXPECT_EQ(inside, Code::kWouldDeadlock);
+  EXPECT_EQ(drain, Code::kWouldDeadlock);
+}
+
+TEST_F(GateTest, R10_OnceIsOneCallAmongManyAndTheEndOfTheCallback) {
+  constexpr int kThreads = 8;
+  for (int round = 0; round < 50; ++round) {
+    Probe& probe = NewProbe();
+    const Handle handle = RegisterGated(probe, {.once = true});
+    Event start;
+    std::atomic<int> ran{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&] {
+        EXPECT_TRUE(start.Wait());
+        const base::Status status = CallGated(handle);
+        if (status.ok()) {
+          ++ran;
+        } else {
+          EXPECT_EQ(status.code(), Code::kFailedPrecondition) << status.ToString();
+          EXPECT_EQ(status.reason(), "ALREADY_CALLED");
+        }
+      });
+    }
+    start.Set();
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(ran.load(), 1);
+    EXPECT_EQ(probe.calls.load(), 1);
+    ASSERT_TRUE(probe.released.Wait()) << "it unregisters itself";
+  }
+}
+
+TEST_F(GateTest, R9_AThrowingCallLeavesTheGate) {
+  Probe& probe = NewProbe();
+  const Handle handle = RegisterGated(probe, {.max_concurrency = 1});
+  probe.body = [] { throw 7; };
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(CodeOf(Registry::Invoke(handle, {}).status), Code::kCallbackFailed);
+  EXPECT_EQ(Registry::Describe(handle)->failures, 3U);
+}
+
+}  // namespace
+}  // namespace belay::registry
