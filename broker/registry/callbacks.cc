@@ -148,7 +148,8 @@ Status Registry::Unregister(Handle handle, Code refusal) {
     if (pin.object()->kind != Kind::kCallback) return WrongKind(handle, "callback");
     auto& callback = static_cast<Callback&>(*pin.object());
     Registry& registry = callback.registry();
-    const std::lock_guard lock(registry.mutex_);
+    const auto lock = registry.LockIfLive(handle);
+    if (!lock) return NoObject(handle);
     if (!callback.is_live()) return {};
     const auto right = refusal == Code::kUnregistered ? std::uint32_t{kRightUnregister} : 0U;
     if (auto usable = registry.CheckUsable(callback, SlotOf(handle), right); !usable.ok())
@@ -184,12 +185,8 @@ Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_v
   }
   Registry& registry = callback.registry();
   object = Ref<Pin>::Adopt(new Pin(Ref<Callback>(&callback)));
-  std::unique_lock lock(registry.mutex_);
-  HandleTable& table = HandleTable::Get();
-  if (table.form(SlotOf(handle)) == Form::kRetired) {
-    lock.unlock();
-    return NoObject(handle);
-  }
+  const auto lock = registry.LockIfLive(handle);
+  if (!lock) return NoObject(handle);
   if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightInvoke); !usable.ok())
     return usable;
   CallbackExtra& extra = callback.NeedExtra();

@@ -146,7 +146,8 @@ Status Registry::Refusal(Handle handle) {
   }
   auto& callback = static_cast<Callback&>(*pin.object());
   Registry& registry = callback.registry();
-  const std::lock_guard lock(registry.mutex_);
+  const auto lock = registry.LockIfLive(handle);
+  if (!lock) return NoObject(handle);
   if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightInvoke); !usable.ok())
     return usable;
   const Target& target = callback.origin->target;

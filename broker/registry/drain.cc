@@ -110,7 +110,8 @@ Status Registry::Suspend(Handle handle, std::int64_t timeout_ns) {
   auto& callback = static_cast<Callback&>(**found);
   Registry& registry = callback.registry();
   {
-    const std::lock_guard lock(registry.mutex_);
+    const auto lock = registry.LockIfLive(handle);
+    if (!lock) return NoObject(handle);
     if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightUnregister);
         !usable.ok())
       return usable;
@@ -153,7 +154,8 @@ Status Registry::Resume(Handle handle) {
   if (!found.ok()) return found.status();
   auto& callback = static_cast<Callback&>(**found);
   Registry& registry = callback.registry();
-  const std::lock_guard lock(registry.mutex_);
+  const auto lock = registry.LockIfLive(handle);
+  if (!lock) return NoObject(handle);
   if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightUnregister); !usable.ok())
     return usable;
   if (callback.state != State::kSuspended) return {};

@@ -75,6 +75,14 @@ class HandleTable {
   Form form(std::uint32_t slot) const noexcept {
     return FormOf(slots_[slot].key.load(std::memory_order_relaxed), slot);
   }
+  // True if the handle has not been released. REQUIRES: the mutex of its registry is held, for the answer to
+  // last.
+  bool IsLive(Handle handle) const noexcept {
+    const std::uint32_t number = SlotOf(handle);
+    return number < kSlots &&
+           IsFormOf(slots_[number].key.load(std::memory_order_relaxed), handle) &&
+           form(number) != Form::kRetired;
+  }
   // Gives retired slots back. The caller has seen no hazard on them and takes over their references.
   // Adds the calls that threads counted for them to their callbacks' totals.
   void Free(std::span<const std::uint32_t> slots);

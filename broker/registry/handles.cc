@@ -18,11 +18,6 @@ namespace {
 constexpr std::uint32_t kRootHolder = 1;
 static_assert(kRootHolder < HandleTable::kFirstSlot);
 
-bool IsRetired(Handle handle) {
-  return HandleTable::Get().slot(SlotOf(handle)).key.load(std::memory_order_relaxed) ==
-         KeyOf(handle, Form::kRetired);
-}
-
 }  // namespace
 
 std::uint32_t Registry::Ticks() const noexcept {
@@ -126,22 +121,18 @@ Result<Handle> Registry::Retain(Handle handle, Handle holder_handle, std::uint32
   if (&holder_pin.object()->registry() != &registry) {
     return Status(Code::kInvalidArgument, "the holder belongs to another broker than the callback");
   }
-  std::unique_lock lock(registry.mutex_);
-  const std::uint32_t number = SlotOf(handle);
-  if (IsRetired(handle)) {
-    lock.unlock();
-    return NoObject(handle);
-  }
-  if (auto usable = registry.CheckUsable(callback, number, kRightRetain); !usable.ok())
+  const auto lock = registry.LockIfLive(handle);
+  if (!lock) return NoObject(handle);
+  if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightRetain); !usable.ok())
     return usable;
   HandleTable& table = HandleTable::Get();
-  const std::uint32_t held_rights = table.cold(number).rights;
+  const std::uint32_t held_rights = table.cold(SlotOf(handle)).rights;
   if ((rights & ~held_rights) != 0) {
     return Status(Code::kPermissionDenied,
                   "retain may only narrow rights: the handle lacks some of those asked for");
   }
   const std::uint32_t granted = rights == 0 ? held_rights : rights;
-  Result<Owner*> holder = holder_handle == 0 ? Result<Owner*>(&HolderOf(number))
+  Result<Owner*> holder = holder_handle == 0 ? Result<Owner*>(&HolderOf(SlotOf(handle)))
                                              : registry.OpenHolder(*holder_pin.object());
   if (!holder.ok()) return holder.status();
   auto retained = registry.AddHandle(callback, **holder, granted, callback.origin->target.function,
@@ -163,7 +154,7 @@ Status Registry::Release(Handle handle) {
     Registry& registry = object->registry();
     std::unique_lock lock(registry.mutex_);
     // Somebody else may have been first since the pin (R2).
-    if (IsRetired(handle)) {
+    if (!HandleTable::Get().IsLive(handle)) {
       if (kFaultDoubleRelease && object->handles != 0 && --object->handles == 0 &&
           object->kind == Kind::kCallback) {
         registry.BeginDrain(static_cast<Callback&>(*object), Code::kStale);
@@ -196,11 +187,8 @@ Status Registry::Transfer(Handle handle, Handle holder_handle) {
   if (&holder_object->registry() != &registry) {
     return Status(Code::kInvalidArgument, "the holder belongs to another broker than the handle");
   }
-  std::unique_lock lock(registry.mutex_);
-  if (IsRetired(handle)) {
-    lock.unlock();
-    return NoObject(handle);
-  }
+  const auto lock = registry.LockIfLive(handle);
+  if (!lock) return NoObject(handle);
   auto holder = registry.OpenHolder(*holder_object);
   if (!holder.ok()) return holder.status();
   const std::uint32_t most = (*holder)->options.budget.max_handles;
@@ -229,6 +217,12 @@ Result<Handle> Registry::Insert(Ref<Object> object, Handle holder_handle) {
   auto handle = AddHandle(*object, **holder, 0, nullptr, nullptr, Form::kSlow);
   if (handle.ok()) Note(EventType::kRegistered, *handle, *object, **holder);
   return handle;
+}
+
+std::unique_lock<std::mutex> Registry::LockIfLive(Handle handle) {
+  std::unique_lock lock(mutex_);
+  if (!HandleTable::Get().IsLive(handle)) lock.unlock();
+  return lock;
 }
 
 Result<Ref<Object>> Registry::Find(Handle handle, Kind kind) {

@@ -313,6 +313,9 @@ class Registry final : public Object {
   // Counts the call as in flight and charges the owner's budget; Uncharge ends the latter.
   static base::Status Charge(Callback& callback, AsyncCall& call);
   static void Uncharge(Callback& callback, const AsyncCall& call) noexcept;
+  // Locks mutex_ if `handle`, which led to an object of this registry, has not been released since; else the
+  // lock returned does not hold it.
+  std::unique_lock<std::mutex> LockIfLive(Handle handle);
   base::Status CheckUsable(Callback& callback, std::uint32_t slot, std::uint32_t rights) const;
   HandleInfo DescribeLocked(std::uint32_t slot);
   bool LetsThrough(const HandleFilter& filter, std::uint32_t slot) const;
