@@ -8,10 +8,10 @@
 
 #include <cassert>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 namespace belay::base {
 
@@ -83,26 +83,31 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit by intent
-  Result(Status status) : status_(std::move(status)) { assert(!status_.ok()); }  // NOLINT: as above
+  Result(T value) : held_(std::move(value)) {}  // NOLINT: implicit by intent
+  Result(Status status) : held_(std::move(status)) {  // NOLINT: as above
+    assert(!std::get<Status>(held_).ok());
+  }
 
-  bool ok() const noexcept { return value_.has_value(); }
-  const Status& status() const noexcept { return status_; }
-  Code code() const noexcept { return status_.code(); }
+  bool ok() const noexcept { return std::holds_alternative<T>(held_); }
+  const Status& status() const noexcept {
+    static const Status done;
+    const Status* failed = std::get_if<Status>(&held_);
+    return failed == nullptr ? done : *failed;
+  }
+  Code code() const noexcept { return status().code(); }
 
   // REQUIRES: ok()
-  T& value() & { return *value_; }
-  const T& value() const& { return *value_; }
-  T&& value() && { return *std::move(value_); }
-  T& operator*() & { return *value_; }
-  const T& operator*() const& { return *value_; }
-  T&& operator*() && { return *std::move(value_); }
-  T* operator->() { return &*value_; }
-  const T* operator->() const { return &*value_; }
+  T& value() & { return *std::get_if<T>(&held_); }
+  const T& value() const& { return *std::get_if<T>(&held_); }
+  T&& value() && { return std::move(*std::get_if<T>(&held_)); }
+  T& operator*() & { return value(); }
+  const T& operator*() const& { return value(); }
+  T&& operator*() && { return std::move(*this).value(); }
+  T* operator->() { return &value(); }
+  const T* operator->() const { return &value(); }
 
  private:
-  Status status_;
-  std::optional<T> value_;
+  std::variant<Status, T> held_;
 };
 
 }  // namespace belay::base

@@ -66,10 +66,11 @@ void Graveyard::Close() {
 
 void Graveyards::Add(std::shared_ptr<Graveyard> graveyard) {
   const std::lock_guard lock(mutex_);
+  closed_.reserve(kClosedKept + 1);  // here, for Closed() must not fail
   open_.push_back(std::move(graveyard));
 }
 
-void Graveyards::Closed(const Graveyard& graveyard) {
+void Graveyards::Closed(const Graveyard& graveyard) noexcept {
   std::shared_ptr<Graveyard> oldest;  // destroyed after the lock
   const std::lock_guard lock(mutex_);
   const auto found = std::find_if(open_.begin(), open_.end(),

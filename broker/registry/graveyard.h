@@ -81,7 +81,8 @@ class Graveyards {
   static constexpr std::size_t kClosedKept = 4;
 
   void Add(std::shared_ptr<Graveyard> graveyard);
-  void Closed(const Graveyard& graveyard);
+  // Does nothing if it was not added.
+  void Closed(const Graveyard& graveyard) noexcept;
 
   struct Found {
     std::shared_ptr<Graveyard> graveyard;  // null: none knows the handle

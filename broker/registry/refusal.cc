@@ -1,5 +1,7 @@
 #include "broker/registry/refusal.h"
 
+#include <new>
+
 #include "broker/registry/handle_table.h"
 #include "broker/registry/misuse.h"
 #include "broker/registry/registry.h"
@@ -16,9 +18,13 @@ std::string Named(const Callback& callback) {
 }
 
 Status Stale(Handle handle, const Graveyards::Found& found) {
-  return Status(Code::kStale, "the " + std::string(KindName(KindOf(handle))) + " handle " +
-                                  HandleText(handle) + " was " +
-                                  found.graveyard->Tell(found.stone));
+  try {
+    return Status(Code::kStale, "the " + std::string(KindName(KindOf(handle))) + " handle " +
+                                    HandleText(handle) + " was " +
+                                    found.graveyard->Tell(found.stone));
+  } catch (const std::bad_alloc&) {
+    return Status(Code::kStale, {});  // a release must be told what it was, if not in words (R6)
+  }
 }
 
 std::string_view Reason(Code code) {
