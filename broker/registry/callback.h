@@ -154,10 +154,21 @@ class Callback final : public Object {
   base::Code refusal() const noexcept { return static_cast<base::Code>(refusal_); }
   void set_refusal(base::Code code) noexcept { refusal_ = static_cast<std::uint8_t>(code); }
   bool is_live() const noexcept { return state != State::kDraining && state != State::kReleased; }
-  bool fenced : 1 = false;        // a heavy fence came after the last slot was marked slow
-  bool drop_context : 1 = false;  // its release function must not run: see Registry::DetachOwner
+
+  enum Flag : std::uint8_t {
+    kFenced = 1,       // a heavy fence came after the last slot was marked slow
+    kDropContext = 2,  // its release function must not run: see Registry::DetachOwner
+    kAwaited = 4,      // somebody drains it: whoever releases it tells at once
+  };
+  bool has(Flag flag) const noexcept { return (flags_.load(std::memory_order_relaxed) & flag) != 0; }
+  // REQUIRES: the registry's mutex is held. Relaxed: the reaper looks without it, and needs no more than a hint
+  // where that makes a difference.
+  void set(Flag flag) noexcept {
+    flags_.store(flags_.load(std::memory_order_relaxed) | flag, std::memory_order_relaxed);
+  }
 
  private:
+  std::atomic<std::uint8_t> flags_{0};
   std::uint8_t refusal_ = 0;  // why calls are refused for good, once draining
 
  public:
@@ -165,13 +176,6 @@ class Callback final : public Object {
   // Numbers of callbacks: of the owner's list, or the reaper's while draining.
   std::uint32_t owner_prev = 0;
   std::uint32_t owner_next = 0;
-  // Calls made inline and no longer counted with threads; see HandleTable::UncollectedCalls. Written under the
-  // table's mutex, so that adding is no atomic operation: many are added in a row, and must not wait for
-  // each other.
-  std::atomic<std::uint64_t> calls{0};
-  void AddCalls(std::uint64_t more) noexcept {
-    calls.store(calls.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
-  }
   void* context = nullptr;  // its release function runs once: by the reaper, when DRAINING is over
   // Made when first needed, never replaced. release/acquire: whoever sees it sees what it holds.
   std::atomic<CallbackExtra*> extra{nullptr};

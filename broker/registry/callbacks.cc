@@ -40,14 +40,14 @@ void Registry::SetForms(Callback& callback) {
   }
 }
 
-Ref<Callback> Registry::MakeCallback(Origin&& wanted, const CallbackSpec& spec) {
+Ref<Callback> Registry::MakeCallback(const CallbackSpec& spec) {
   ObjectArena& arena = HandleTable::Get().objects();
   const std::uint32_t cell =
       spare_cells_.Take([&](std::span<std::uint32_t> cells) { return arena.Take(cells); });
   if (cell == 0) return {};
   OriginRef origin;
   try {
-    origin = origins_.Get(std::move(wanted));
+    origin = origins_.Get({spec.target, spec.context.release(), spec.label, spec.site});
   } catch (const std::bad_alloc&) {
     spare_cells_.PutBack(cell);
     return {};
@@ -68,7 +68,13 @@ Ref<Callback> Registry::MakeCallback(Origin&& wanted, const CallbackSpec& spec) 
   return callback;
 }
 
-Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
+Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec&& spec) {
+  auto registered = TryRegister(owner_handle, spec);
+  if (!registered.ok()) spec.context.Run();  // here, where no lock is held
+  return registered;
+}
+
+Result<Handle> Registry::TryRegister(Handle owner_handle, CallbackSpec& spec) {
   if (!spec.target.signature.empty()) {
     auto signature = NormalizeSignature(spec.target.signature);
     if (!signature.ok()) return signature.status();
@@ -80,12 +86,6 @@ Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
   if (object->kind != Kind::kOwner && object->kind != Kind::kBroker)
     return WrongKind(owner_handle, "owner or broker");
   Registry& registry = object->registry();
-  Origin origin;
-  origin.target = std::move(spec.target);
-  origin.release = spec.context.release();
-  origin.label = std::move(spec.label);
-  origin.site = std::move(spec.site);
-  // On failure `spec` still has the context, and releases it when this has returned: under no lock.
   const std::lock_guard lock(registry.mutex_);
   if (registry.close_state_ != CloseState::kOpen)
     return Status(Code::kClosed, "the broker is closed");
@@ -95,11 +95,12 @@ Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
   if (const std::uint32_t most = owner.options.budget.max_callbacks;
       most != 0 && owner.callbacks >= most)
     return OverBudget(owner, "callbacks", most);
-  const Ref<Callback> callback = registry.MakeCallback(std::move(origin), spec);
+  const Ref<Callback> callback = registry.MakeCallback(spec);
   if (!callback) return OutOfMemory();
   callback->SetOwner(owner);
   auto handle = registry.AddHandle(*callback, owner, kRightsAll, callback->origin->target.function,
-                                   callback->context, FormFor(*callback, kRightsAll));
+                                   callback->context, FormFor(*callback, kRightsAll),
+                                   EventType::kRegistered);
   if (!handle.ok()) return handle;
   (void)spec.context.Detach();
   callback->owner_next = owner.first_callback;
@@ -107,7 +108,6 @@ Result<Handle> Registry::Register(Handle owner_handle, CallbackSpec spec) {
   owner.first_callback = callback->id;
   ++owner.callbacks;
   ++registry.unreleased_callbacks_;
-  registry.Note(EventType::kRegistered, *handle, *callback, owner);
   return handle;
 }
 
@@ -156,7 +156,7 @@ Status Registry::Unregister(Handle handle, Code refusal) {
       return usable;
     registry.BeginDrain(callback, refusal);
     registry.Note(refusal == Code::kRevoked ? EventType::kRevoked : EventType::kUnregistered,
-                  handle, callback, HolderOf(SlotOf(handle)));
+                  handle, callback, registry.HolderOf(SlotOf(handle)));
     wake = registry.TakeWakeUp();
   }
   if (wake) HandleTable::Get().Poke();
@@ -192,9 +192,9 @@ Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_v
   CallbackExtra& extra = callback.NeedExtra();
   object->SetOwner(callback.owner());
   auto pinned =
-      registry.AddHandle(*object, HolderOf(SlotOf(handle)), 0, nullptr, nullptr, Form::kSlow);
+      registry.AddHandle(*object, registry.HolderOf(SlotOf(handle)), 0, nullptr, nullptr,
+                         Form::kSlow, EventType::kRegistered);
   if (!pinned.ok()) return pinned.status();
-  registry.Note(EventType::kRegistered, *pinned, *object, HolderOf(SlotOf(handle)));
   ++extra.pins;
   extra.submitted.fetch_add(1, std::memory_order_relaxed);
   return PinnedFunction{*pinned, target.typed, callback.context};

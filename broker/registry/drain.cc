@@ -15,6 +15,8 @@ namespace {
 
 // wait_for of a huge duration overflows in the library: a day is for ever here.
 constexpr std::int64_t kLongestNs = std::int64_t{86'400} * 1'000'000'000;
+// Most drains are over by then.
+constexpr std::int64_t kPromptNs = 1'000'000;
 
 Status StillLive(const Callback& callback) {
   return Status(
@@ -59,26 +61,40 @@ class Waiter {
 }  // namespace
 
 Status Registry::Drain(Handle handle, std::int64_t timeout_ns) {
-  auto found = Find(handle, Kind::kCallback);
-  if (!found.ok()) return found.status();
-  auto& callback = static_cast<Callback&>(**found);
-  Registry& registry = callback.registry();
+  Ref<Callback> keep;
   {
+    const TransientPin pin(handle);
+    if (pin.object() == nullptr) return NoObject(handle);
+    if (pin.object()->kind != Kind::kCallback) return WrongKind(handle, KindName(Kind::kCallback));
+    auto& callback = static_cast<Callback&>(*pin.object());
+    Registry& registry = callback.registry();
     const std::lock_guard lock(registry.mutex_);
     if (callback.state == State::kReleased) return {};
     if (callback.is_live()) return StillLive(callback);
     if (std::this_thread::get_id() == registry.reaper_id_ ||
         InsideCallOf([&](const Object& object) { return &object == &callback; }))
       return WouldWaitForItself(callback, "drain");
-    ++registry.hurried_;
+    callback.set(Callback::kAwaited);
+    registry.hurried_.fetch_add(1, std::memory_order_relaxed);
+    keep = Ref<Callback>(&callback);
   }
-  registry.LookAtCalls();  // so that a timeout can tell ages
+  Callback& callback = *keep;
+  Registry& registry = callback.registry();
   HandleTable::Get().Poke();
+  const std::int64_t prompt_ns = std::min(timeout_ns, kPromptNs);
+  const auto released_within = [&](std::unique_lock<std::mutex>& lock, std::int64_t ns) {
+    return registry.progress_.wait_for(lock, std::chrono::nanoseconds(ns),
+                                       [&] { return callback.state == State::kReleased; });
+  };
   std::unique_lock lock(registry.mutex_);
-  const bool drained =
-      registry.progress_.wait_for(lock, std::chrono::nanoseconds(std::min(timeout_ns, kLongestNs)),
-                                  [&] { return callback.state == State::kReleased; });
-  --registry.hurried_;
+  bool drained = released_within(lock, prompt_ns);
+  if (!drained) {
+    lock.unlock();
+    registry.LookAtCalls();  // so that a timeout can tell ages
+    lock.lock();
+    drained = released_within(lock, std::min(timeout_ns, kLongestNs) - prompt_ns);
+  }
+  registry.hurried_.fetch_sub(1, std::memory_order_relaxed);
   if (drained) return {};
   const std::uint64_t pins = callback.pins();
   lock.unlock();

@@ -26,8 +26,8 @@ std::string_view EventTypeName(EventType type) noexcept {
   return "unknown";
 }
 
-EventRing::EventRing(std::size_t capacity)
-    : capacity_(capacity), slots_(std::make_unique<RecordSlot[]>(capacity)) {
+EventRing::EventRing(std::size_t capacity, FenceMode fence_mode)
+    : capacity_(capacity), fence_mode_(fence_mode), slots_(std::make_unique<RecordSlot[]>(capacity)) {
   assert(capacity > 0);
 }
 
@@ -37,7 +37,12 @@ std::uint64_t EventRing::Append(const HandleEvent& event) noexcept {
                                       event.thread_id, static_cast<std::uint32_t>(event.type)});
   next_slot_ = next_slot_ + 1 == capacity_ ? 0 : next_slot_ + 1;
 
-  last_.store(sequence, std::memory_order_seq_cst);
+  if (fence_mode_ == FenceMode::kPortable) {
+    last_.store(sequence, std::memory_order_seq_cst);
+  } else {
+    last_.store(sequence, std::memory_order_release);
+    LightFence();
+  }
   if (is_awaited_.load(std::memory_order_seq_cst)) [[unlikely]]
     WakeWaiters();
   return sequence;
@@ -88,6 +93,7 @@ bool EventRing::Wait(std::uint64_t sequence, std::int64_t timeout_ns) {
   for (bool in_time = true;;
        in_time = news_.wait_until(lock, until) == std::cv_status::no_timeout) {
     is_awaited_.store(true, std::memory_order_seq_cst);
+    HeavyFence(fence_mode_);
     if (last_.load(std::memory_order_seq_cst) >= sequence) return true;
     if (waits_ended_ || !in_time) return false;
   }

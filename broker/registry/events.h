@@ -14,10 +14,9 @@
 // Memory order. What is read is whole: record_slot.h.
 //
 // Who waits says so in `is_awaited_` and then looks at `last_`; the writer writes `last_` and then
-// looks at `is_awaited_`. All four are sequentially consistent, so one of the two sees the other:
-// the waiter does not fall asleep, or the writer wakes it. That costs Append() one locked
-// instruction, for `last_`; the flag is only written by those who wait and by the one append that
-// wakes them.
+// looks at `is_awaited_`. Between the two the waiter has a heavy fence and the writer a light one
+// (fence.h), so one of the two sees the other: the waiter does not fall asleep, or the writer wakes
+// it. With portable fences the writer's store is sequentially consistent, as are the waiter's two.
 //
 // Thread safety: Append() is serialized by its caller (the registry's mutex); everything else may
 // be called from any thread. `wait_mutex_` is a leaf.
@@ -32,6 +31,7 @@
 #include <span>
 #include <string_view>
 
+#include "broker/registry/fence.h"
 #include "broker/registry/handle.h"
 #include "broker/registry/record_slot.h"
 
@@ -73,7 +73,7 @@ struct HandleEvent {
 class EventRing {
  public:
   // All memory is allocated here. REQUIRES: capacity > 0.
-  explicit EventRing(std::size_t capacity);
+  explicit EventRing(std::size_t capacity, FenceMode fence_mode = FenceMode::kPortable);
   EventRing(const EventRing&) = delete;
   EventRing& operator=(const EventRing&) = delete;
 
@@ -108,6 +108,7 @@ class EventRing {
   void WakeWaiters() noexcept;
 
   const std::size_t capacity_;
+  const FenceMode fence_mode_;
   const std::unique_ptr<RecordSlot[]> slots_;
   std::size_t next_slot_ = 0;  // the writer's alone
   std::atomic<std::uint64_t> last_{0};

@@ -19,7 +19,6 @@ using base::Status;
 
 constexpr std::size_t kHotBytes = std::size_t{HandleTable::kSlots} * sizeof(Slot);
 
-std::atomic<bool> g_forked{false};
 Slot* g_slots = nullptr;
 
 // The slots that are never used: whatever number is a form of their key leads elsewhere.
@@ -48,12 +47,15 @@ std::string Explanation(Handle handle, Code code) {
 
 }  // namespace
 
-HandleTable& HandleTable::Get() {
+constinit std::atomic<HandleTable*> HandleTable::instance_{nullptr};
+constinit std::atomic<bool> HandleTable::forked_{false};
+constinit std::atomic<std::uint32_t> HandleTable::waiting_reapers{0};
+
+HandleTable& HandleTable::Make() {
   static HandleTable* const table = new HandleTable;
+  instance_.store(table, std::memory_order_release);
   return *table;
 }
-
-bool HandleTable::Forked() noexcept { return g_forked.load(std::memory_order_relaxed); }
 
 Status HandleTable::ForkedStatus() {
   return Status(Code::kClosed, "this process is a fork of a process that used Belay", "FORKED");
@@ -61,6 +63,8 @@ Status HandleTable::ForkedStatus() {
 
 HandleTable::HandleTable() : slots_(MapSlots()), fence_mode_(InitFence()) {
   g_slots = slots_;
+  if (fence_mode_ == FenceMode::kPortable) no_waiters_ = 1;
+  waiting_reapers.store(no_waiters_, std::memory_order_relaxed);
   spare_record_ = new ThreadRecord;
   spare_record_->slots = slots_;
   spare_record_->portable = true;
@@ -71,7 +75,7 @@ HandleTable::HandleTable() : slots_(MapSlots()), fence_mode_(InitFence()) {
 
 // Runs in a process that may have been forked in the middle of anything: system calls and plain stores only.
 void HandleTable::AfterForkInChild() {
-  g_forked.store(true, std::memory_order_relaxed);
+  forked_.store(true, std::memory_order_relaxed);
   if (g_slots == nullptr) return;
   // Fresh zeros over all slots: the fast path finds no key there and no other check is needed on it.
   ::mmap(g_slots, kHotBytes, PROT_READ | PROT_WRITE,
@@ -145,10 +149,9 @@ void HandleTable::Free(std::span<const std::uint32_t> slots) {
   const std::lock_guard lock(mutex_);
   for (const std::uint32_t number : slots) {
     Slot& hot = slots_[number];
-    Object& object = *objects_.Get(hot.object.load(std::memory_order_relaxed));
-    if (object.kind == Kind::kCallback) {
+    if (KindOf(handle_of(number)) == Kind::kCallback) {
       const std::uint64_t calls = SumCounts(number);
-      if (calls != 0) static_cast<Callback&>(object).AddCalls(calls);
+      if (calls != 0) objects_.AddCalls(hot.object.load(std::memory_order_relaxed), calls);
     }
     hot.object.store(0, std::memory_order_relaxed);
     if (GenerationOf(handle_of(number)) == kMaxGeneration) continue;  // retires for good (R1)

@@ -52,10 +52,14 @@ class HandleTable {
   static constexpr std::uint32_t kFirstSlot = 4;
 
   // The table, made on first use and never destroyed: threads may outlive static objects.
-  static HandleTable& Get();
+  static HandleTable& Get() {
+    // acquire: whoever sees the table sees what it was made of.
+    HandleTable* const table = instance_.load(std::memory_order_acquire);
+    return table != nullptr ? *table : Make();
+  }
 
   // True in the child of a fork: the table is dead there, and nothing may be locked (R13).
-  static bool Forked() noexcept;
+  static bool Forked() noexcept { return forked_.load(std::memory_order_relaxed); }
   // What every call says then.
   static base::Status ForkedStatus();
 
@@ -129,6 +133,8 @@ class HandleTable {
   ThreadRecord* Thread() noexcept;
   // Moves what `cell` has counted to the thread's table; from now on it counts calls through `next`.
   void MoveCount(ThreadRecord& record, CallCell& cell, Handle next) noexcept;
+  // Makes room in the thread's log.
+  void MergeCounts(ThreadRecord& record) noexcept;
   // For a thread that has no memory for a record of its own: held while it uses spare_record().
   std::recursive_mutex& spare_mutex() noexcept { return spare_mutex_; }
   ThreadRecord& spare_record() noexcept { return *spare_record_; }
@@ -136,13 +142,18 @@ class HandleTable {
   // An event for reapers: Poke() after anything that could let a retirement proceed.
   std::uint64_t epoch();
   void Poke();
+  void PokeIfAwaited() {
+    if (waiting_reapers.load(std::memory_order_seq_cst) != no_waiters_) Poke();
+  }
   // Returns when the epoch is no longer `seen`, or (false) after `timeout_ns`; kForEver waits without end.
   static constexpr std::int64_t kForEver = -1;
   bool WaitForPoke(std::uint64_t seen, std::int64_t timeout_ns);
 
   // Reapers that wait for a hazard to go: whoever clears a hazard off the fast path pokes if there are any.
   // Sequentially consistent: see pin.h.
-  std::atomic<std::uint32_t> waiting_reapers{0};
+  // Counted from no_waiters_ on: in portable mode that is 1, so that every call takes the way on which it asks
+  // in sequentially consistent order. Static, for it is the one thing of the table that every call asks for.
+  static constinit std::atomic<std::uint32_t> waiting_reapers;
   // Reapers that wait for a submitted call to end. Apart from the above, for such waits may be long.
   // Sequentially consistent: the end of a call counts itself down, then looks here; a reaper counts itself
   // up here, then looks at the calls.
@@ -153,9 +164,10 @@ class HandleTable {
   static constexpr std::uint32_t kChunkSlots = 1U << kChunkBits;
 
   HandleTable();
+  static HandleTable& Make();
   static void AfterForkInChild();
   static void OnThreadExit(void* record);
-  // Adds what a thread's table holds to the callbacks' totals.
+  // Adds what a thread's list holds to the callbacks' totals.
   void FlushCounts(ThreadRecord& record) noexcept;
   // REQUIRES for both: mutex_ held.
   void PushFree(std::uint32_t slot) noexcept;
@@ -164,8 +176,12 @@ class HandleTable {
   template <typename Fn>
   void ForEachHazard(Fn fn);
 
+  static constinit std::atomic<HandleTable*> instance_;
+  static constinit std::atomic<bool> forked_;
+
   Slot* slots_;
   FenceMode fence_mode_;
+  std::uint32_t no_waiters_ = 0;
   std::atomic<std::uint32_t> limit_{kFirstSlot};
   std::atomic<ThreadRecord*> records_{nullptr};
   std::atomic<std::uint32_t> record_count_{0};

@@ -20,9 +20,9 @@ static_assert(kRootHolder < HandleTable::kFirstSlot);
 
 }  // namespace
 
-std::uint32_t Registry::Ticks() const noexcept {
+std::uint32_t Registry::TicksAt(std::int64_t now_ns) const noexcept {
   constexpr std::int64_t kTickNs = 100'000'000;
-  return static_cast<std::uint32_t>((options_.clock->CoarseMonotonicNs() - opened_ns_) / kTickNs);
+  return static_cast<std::uint32_t>((now_ns - opened_ns_) / kTickNs);
 }
 
 Callback& Registry::CallbackAt(std::uint32_t number) {
@@ -30,7 +30,8 @@ Callback& Registry::CallbackAt(std::uint32_t number) {
 }
 
 Result<Handle> Registry::AddHandle(Object& object, Owner& holder, std::uint32_t rights,
-                                   NativeFunction function, void* context, Form form) {
+                                   NativeFunction function, void* context, Form form,
+                                   EventType type) {
   if (const std::uint32_t most = holder.options.budget.max_handles;
       most != 0 && holder.held >= most)
     return OverBudget(holder, "handles", most);
@@ -40,7 +41,8 @@ Result<Handle> Registry::AddHandle(Object& object, Owner& holder, std::uint32_t 
   const std::uint32_t number =
       spare_slots_.Take([&](std::span<std::uint32_t> slots) { return table.Take(slots); });
   if (number == 0) return HandleTable::Exhausted();
-  const Handle handle = table.Publish(number, object, function, context, form, Ticks());
+  const std::int64_t now_ns = options_.clock->CoarseMonotonicNs();
+  const Handle handle = table.Publish(number, object, function, context, form, TicksAt(now_ns));
   ColdSlot& cold = table.cold(number);
   cold.rights = static_cast<std::uint8_t>(rights);
   LinkHeld(number, holder);
@@ -50,13 +52,14 @@ Result<Handle> Registry::AddHandle(Object& object, Owner& holder, std::uint32_t 
   object.first_slot = number;
   ++object.handles;
   ++unfreed_handles_;
+  if (&object != this) Note(type, handle, object, holder, now_ns);
   return handle;
 }
 
 Owner& Registry::HolderOf(std::uint32_t number) {
   HandleTable& table = HandleTable::Get();
   const std::uint32_t holder = table.cold(number).holder;
-  if (holder == kRootHolder) return *table.object_of(number).registry().root_;
+  if (holder == kRootHolder) return *root_;
   return static_cast<Owner&>(table.object_of(holder));
 }
 
@@ -71,10 +74,9 @@ void Registry::LinkHeld(std::uint32_t number, Owner& holder) {
   ++holder.held;
 }
 
-void Registry::UnlinkHeld(std::uint32_t number) {
+void Registry::UnlinkHeld(std::uint32_t number, Owner& holder) {
   HandleTable& table = HandleTable::Get();
   ColdSlot& cold = table.cold(number);
-  Owner& holder = HolderOf(number);
   if (cold.holder_prev != 0) {
     table.cold(cold.holder_prev).holder_next = cold.holder_next;
   } else {
@@ -88,9 +90,10 @@ void Registry::UnlinkHeld(std::uint32_t number) {
 void Registry::RetireHandle(std::uint32_t number) {
   HandleTable& table = HandleTable::Get();
   Object& object = table.object_of(number);
-  NoteEnd(number);  // first: whoever finds the handle dead finds its tombstone, too
+  Owner& holder = HolderOf(number);
+  NoteEnd(number, object, holder);  // first: whoever finds the handle dead finds its tombstone, too
   table.SetForm(number, Form::kRetired);
-  UnlinkHeld(number);
+  UnlinkHeld(number, holder);
   --object.handles;
   table.cold(number).next() = retired_;
   retired_ = number;
@@ -132,12 +135,12 @@ Result<Handle> Registry::Retain(Handle handle, Handle holder_handle, std::uint32
                   "retain may only narrow rights: the handle lacks some of those asked for");
   }
   const std::uint32_t granted = rights == 0 ? held_rights : rights;
-  Result<Owner*> holder = holder_handle == 0 ? Result<Owner*>(&HolderOf(SlotOf(handle)))
+  Result<Owner*> holder = holder_handle == 0 ? Result<Owner*>(&registry.HolderOf(SlotOf(handle)))
                                              : registry.OpenHolder(*holder_pin.object());
   if (!holder.ok()) return holder.status();
   auto retained = registry.AddHandle(callback, **holder, granted, callback.origin->target.function,
-                                     callback.context, FormFor(callback, granted));
-  if (retained.ok()) registry.Note(EventType::kRetained, *retained, callback, **holder);
+                                     callback.context, FormFor(callback, granted),
+                                     EventType::kRetained);
   return retained;
 }
 
@@ -192,9 +195,9 @@ Status Registry::Transfer(Handle handle, Handle holder_handle) {
   auto holder = registry.OpenHolder(*holder_object);
   if (!holder.ok()) return holder.status();
   const std::uint32_t most = (*holder)->options.budget.max_handles;
-  if (most != 0 && (*holder)->held >= most && *holder != &HolderOf(SlotOf(handle)))
+  if (most != 0 && (*holder)->held >= most && *holder != &registry.HolderOf(SlotOf(handle)))
     return OverBudget(**holder, "handles", most);
-  UnlinkHeld(SlotOf(handle));
+  UnlinkHeld(SlotOf(handle), registry.HolderOf(SlotOf(handle)));
   LinkHeld(SlotOf(handle), **holder);
   registry.Note(EventType::kTransferred, handle, *object, **holder);
   return {};
@@ -214,9 +217,7 @@ Result<Handle> Registry::Insert(Ref<Object> object, Handle holder_handle) {
   auto holder = OpenHolder(*found);
   if (!holder.ok()) return holder.status();
   object->SetOwner(**holder);
-  auto handle = AddHandle(*object, **holder, 0, nullptr, nullptr, Form::kSlow);
-  if (handle.ok()) Note(EventType::kRegistered, *handle, *object, **holder);
-  return handle;
+  return AddHandle(*object, **holder, 0, nullptr, nullptr, Form::kSlow, EventType::kRegistered);
 }
 
 std::unique_lock<std::mutex> Registry::LockIfLive(Handle handle) {

@@ -40,15 +40,17 @@ std::uint32_t Registry::TextOf(Object& object) noexcept {
   }
 }
 
-Record Registry::RecordOf(Handle handle, Object& object, Owner& owner) noexcept {
-  return {handle,          options_.clock->CoarseMonotonicNs(),
+Record Registry::RecordOf(Handle handle, Object& object, Owner& owner,
+                          std::int64_t now_ns) noexcept {
+  return {handle,          now_ns,
           TextOf(object),  TextOf(owner),
           CallingThread(), 0};
 }
 
-void Registry::Note(EventType type, Handle handle, Object& object, Owner& owner) noexcept {
+void Registry::Note(EventType type, Handle handle, Object& object, Owner& owner,
+                    std::int64_t now_ns) noexcept {
   if (events_ == nullptr) return;
-  const Record record = RecordOf(handle, object, owner);
+  const Record record = RecordOf(handle, object, owner, now_ns);
   events_->Append({0, handle, opened_unix_ns_ + (record.time_ns - opened_ns_), record.tag_id,
                    record.owner_id, record.thread_id, type});
 }
@@ -58,13 +60,11 @@ void Registry::NoteState(EventType type, Callback& callback) noexcept {
   Note(type, slot == 0 ? 0 : HandleTable::Get().handle_of(slot), callback, callback.owner());
 }
 
-void Registry::NoteEnd(std::uint32_t number) noexcept {
+void Registry::NoteEnd(std::uint32_t number, Object& object, Owner& holder) noexcept {
   if (events_ == nullptr && !graveyard_->keeps_tombstones()) return;
-  HandleTable& table = HandleTable::Get();
-  Object& object = table.object_of(number);
-  Owner& holder = HolderOf(number);
   const bool is_scope = object.kind == Kind::kOwner || object.kind == Kind::kBroker;
-  const Record record = RecordOf(table.handle_of(number), object, holder);
+  const Record record = RecordOf(HandleTable::Get().handle_of(number), object, holder,
+                                 options_.clock->CoarseMonotonicNs());
   Ending ending = Ending::kReleased;
   if (is_scope && !holder.closed) {
     ending = Ending::kClosed;
@@ -110,7 +110,7 @@ MisusePolicy Registry::HolderPolicy(Handle handle) {
   const std::lock_guard lock(registry.mutex_);
   // Released meanwhile, it has no holder any more.
   if (HandleTable::Get().form(number) == Form::kRetired) return registry.graveyard_->misuse();
-  return HolderOf(number).options.misuse;
+  return registry.HolderOf(number).options.misuse;
 }
 
 }  // namespace belay::registry

@@ -39,10 +39,11 @@ bool IsLive(std::uint32_t number) { return HandleTable::Get().form(number) != Fo
 
 std::int64_t Registry::AgeNs(std::uint32_t number) const noexcept {
   constexpr std::int64_t kTickNs = 100'000'000;
-  return (Ticks() - std::int64_t{HandleTable::Get().slot(number).created_ticks}) * kTickNs;
+  return (TicksAt(options_.clock->CoarseMonotonicNs()) -
+          std::int64_t{HandleTable::Get().slot(number).created_ticks}) * kTickNs;
 }
 
-bool Registry::LetsThrough(const HandleFilter& filter, std::uint32_t number) const {
+bool Registry::LetsThrough(const HandleFilter& filter, std::uint32_t number) {
   const Object& object = HandleTable::Get().object_of(number);
   const bool is_callback = object.kind == Kind::kCallback;
   const auto* callback = is_callback ? static_cast<const Callback*>(&object) : nullptr;
@@ -94,7 +95,7 @@ HandleInfo Registry::DescribeLocked(std::uint32_t number) {
       if (options_.stuck_after_ns != 0 && running->age_ns >= options_.stuck_after_ns) ++info.stuck;
     }
   }
-  info.calls = callback.calls.load(std::memory_order_relaxed);
+  info.calls = table.objects().calls(callback.id).load(std::memory_order_relaxed);
   for (std::uint32_t slot = callback.first_slot; slot != 0; slot = table.cold(slot).object_next)
     info.calls += table.UncollectedCalls(slot);
   if (const CallbackExtra* extra = callback.extra.load(std::memory_order_acquire)) {
@@ -163,10 +164,11 @@ std::vector<std::string> Registry::Holders(Handle handle) {
   const TransientPin pin(handle);
   if (pin.object() == nullptr) return names;
   HandleTable& table = HandleTable::Get();
-  const std::lock_guard lock(pin.object()->registry().mutex_);
+  Registry& registry = pin.object()->registry();
+  const std::lock_guard lock(registry.mutex_);
   for (std::uint32_t slot = pin.object()->first_slot; slot != 0;
        slot = table.cold(slot).object_next) {
-    if (IsLive(slot)) names.push_back(HolderOf(slot).name);
+    if (IsLive(slot)) names.push_back(registry.HolderOf(slot).name);
   }
   return names;
 }

@@ -34,15 +34,16 @@ std::uint32_t ObjectArena::TakeCell() noexcept {
   if (first_free_ != 0) {
     const std::uint32_t number = first_free_ << 1U;
     Permit(cell(number), kCellBytes);
+    calls(number).store(0, std::memory_order_relaxed);
     std::memcpy(&first_free_, cell(number), sizeof first_free_);
     return number;
   }
   if (used_ == kMaxChunks * kChunkCells) return 0;
   auto& chunk = chunks_[used_ >> kChunkBits];
   if (chunk == nullptr) {
-    chunk.reset(new (std::nothrow) Memory[kChunkCells]);
+    chunk.reset(new (std::nothrow) Chunk);
     if (chunk == nullptr) return 0;
-    Forbid(chunk.get(), sizeof(Memory) * kChunkCells);
+    Forbid(chunk->cells.data(), sizeof chunk->cells);
   }
   const std::uint32_t number = used_++ << 1U;
   Permit(cell(number), kCellBytes);

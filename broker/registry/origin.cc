@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <string_view>
 #include <utility>
 
 namespace belay::registry {
@@ -17,38 +16,38 @@ std::size_t Mix(std::size_t hash, std::size_t more) noexcept {
 
 }  // namespace
 
-bool Origin::operator==(const Origin& other) const noexcept {
+bool Origins::View::operator==(const View& other) const noexcept {
   return target.function == other.target.function && target.adapter == other.target.adapter &&
          target.typed == other.target.typed && target.start == other.target.start &&
          release == other.release && label == other.label && site == other.site &&
          target.signature == other.target.signature;
 }
 
-std::size_t Origins::Hash(const Origin& origin) noexcept {
+std::size_t Origins::Hash(const View& view) noexcept {
   const std::hash<std::string_view> text;
   // Function pointers of one type compare and hash as their addresses.
-  std::size_t hash = reinterpret_cast<std::size_t>(origin.target.function) ^
-                     reinterpret_cast<std::size_t>(origin.target.typed) ^
-                     reinterpret_cast<std::size_t>(origin.target.start);
-  hash = Mix(hash, reinterpret_cast<std::size_t>(origin.release));
-  hash = Mix(hash, text(origin.label));
-  return Mix(hash, text(origin.site));
+  std::size_t hash = reinterpret_cast<std::size_t>(view.target.function) ^
+                     reinterpret_cast<std::size_t>(view.target.typed) ^
+                     reinterpret_cast<std::size_t>(view.target.start);
+  hash = Mix(hash, reinterpret_cast<std::size_t>(view.release));
+  hash = Mix(hash, text(view.label));
+  return Mix(hash, text(view.site));
 }
 
-OriginRef Origins::Get(Origin&& wanted) {
-  if (last_.get() != nullptr && *last_ == wanted) return OriginRef(last_.get());
+OriginRef Origins::Get(const View& wanted) {
+  if (last_.get() != nullptr && ViewOf(*last_) == wanted) return OriginRef(last_.get());
   const std::size_t hash = Hash(wanted);
-  const auto found = origins_.find(View{hash, wanted});
+  const auto found = origins_.find(Wanted{hash, wanted});
   if (found != origins_.end()) {
     last_ = OriginRef(found->origin.get());
     return OriginRef(last_.get());
   }
   if (origins_.size() >= sweep_at_) ThrowAwayUnused();
   auto made = std::make_unique<Origin>();
-  made->target = std::move(wanted.target);
+  made->target = wanted.target;
   made->release = wanted.release;
-  made->label = std::move(wanted.label);
-  made->site = std::move(wanted.site);
+  made->label = wanted.label;
+  made->site = wanted.site;
   return OriginRef(origins_.insert(Entry{hash, std::move(made)}).first->origin.get());
 }
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 #include "broker/base/status.h"
@@ -49,8 +50,6 @@ struct Origin {
   // release when counted down: whoever sees 0 (acquire) and throws the origin away comes after its last use.
   mutable std::atomic<std::uint32_t> references{0};
   mutable std::uint32_t text_id = 0;  // see Texts::Keep; guarded by the registry's mutex
-
-  bool operator==(const Origin& other) const noexcept;
 };
 
 class OriginRef {
@@ -77,31 +76,47 @@ class OriginRef {
 
 class Origins {
  public:
-  // The origin equal to `wanted`, which is moved from if there was none. Throws std::bad_alloc.
-  OriginRef Get(Origin&& wanted);
+  // What an origin is asked for by.
+  struct View {
+    const Target& target;
+    ReleaseFunction release;
+    std::string_view label;
+    std::string_view site;
+
+    bool operator==(const View& other) const noexcept;
+  };
+  // The origin that looks so, made if there was none. Throws std::bad_alloc.
+  OriginRef Get(const View& wanted);
 
  private:
-  static std::size_t Hash(const Origin& origin) noexcept;
+  static View ViewOf(const Origin& origin) noexcept {
+    return {origin.target, origin.release, origin.label, origin.site};
+  }
+  static std::size_t Hash(const View& view) noexcept;
   struct Entry {
     std::size_t hash;
     std::unique_ptr<Origin> origin;
   };
-  struct View {
+  struct Wanted {
     std::size_t hash;
-    const Origin& origin;
+    const View& view;
   };
   struct HashOf {
     using is_transparent = void;
     std::size_t operator()(const Entry& entry) const noexcept { return entry.hash; }
-    std::size_t operator()(const View& view) const noexcept { return view.hash; }
+    std::size_t operator()(const Wanted& wanted) const noexcept { return wanted.hash; }
   };
   struct Equal {
     using is_transparent = void;
     bool operator()(const Entry& a, const Entry& b) const noexcept {
-      return *a.origin == *b.origin;
+      return ViewOf(*a.origin) == ViewOf(*b.origin);
     }
-    bool operator()(const View& a, const Entry& b) const noexcept { return a.origin == *b.origin; }
-    bool operator()(const Entry& a, const View& b) const noexcept { return *a.origin == b.origin; }
+    bool operator()(const Wanted& a, const Entry& b) const noexcept {
+      return a.view == ViewOf(*b.origin);
+    }
+    bool operator()(const Entry& a, const Wanted& b) const noexcept {
+      return ViewOf(*a.origin) == b.view;
+    }
   };
   void ThrowAwayUnused();
 

@@ -60,9 +60,8 @@ Result<Handle> Registry::OpenOwner(Handle parent, std::string name, OwnerOptions
     }
     opened->SetOwner(**holder);
   }
-  auto handle = registry.AddHandle(*opened, **holder, 0, nullptr, nullptr, Form::kSlow);
-  if (handle.ok()) registry.Note(EventType::kOwnerOpened, *handle, *opened, **holder);
-  return handle;
+  return registry.AddHandle(*opened, **holder, 0, nullptr, nullptr, Form::kSlow,
+                            EventType::kOwnerOpened);
 }
 
 Result<Handle> Registry::OpenOwner(std::string name) {
@@ -105,7 +104,7 @@ void Registry::CloseOwnerLocked(Owner& closing, Contexts contexts) {
   closing.closed = true;
   while (closing.first_callback != 0) {
     Callback& callback = CallbackAt(closing.first_callback);
-    callback.drop_context = contexts == Contexts::kDrop;
+    if (contexts == Contexts::kDrop) callback.set(Callback::kDropContext);
     BeginDrain(callback, Code::kOwnerClosed);
   }
   HandleTable& table = HandleTable::Get();
@@ -117,7 +116,7 @@ void Registry::CloseOwnerLocked(Owner& closing, Contexts contexts) {
     if (object.kind != Kind::kPin) {
       RetireHandle(number);
     } else if (&closing != root_.get()) {
-      UnlinkHeld(number);
+      UnlinkHeld(number, closing);
       LinkHeld(number, *root_);
     }
   }

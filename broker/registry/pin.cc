@@ -7,11 +7,6 @@ namespace {
 
 constexpr std::uint32_t kFirstReach = 4;
 
-void PokeIfAwaited() {
-  HandleTable& table = HandleTable::Get();
-  if (table.waiting_reapers.load(std::memory_order_seq_cst) != 0) table.Poke();
-}
-
 // Sets or clears a hazard, before a load that must not overtake the store: as in CallPin the fence between
 // them is the retiring side's, unless fences are portable.
 void SetHazard(const ThreadRecord& record, std::atomic<Handle>& hazard, Handle handle) {
@@ -25,31 +20,28 @@ void SetHazard(const ThreadRecord& record, std::atomic<Handle>& hazard, Handle h
 
 }  // namespace
 
-// First call of a thread, a deeper call than ever before, or portable fences.
-Slot* CallPin::EnterSlow(Handle handle) {
-  if (HandleTable::Forked()) return nullptr;
+CallPin::Entry CallPin::EnterSlow(Handle handle, Pinned* pinned) {
+  if (HandleTable::Forked()) return Entry::kOther;
   HandleTable& table = HandleTable::Get();
   ThreadRecord* const record = table.Thread();
-  if (record == nullptr || record->slots == nullptr || record->depth() >= kMaxDepth) return nullptr;
+  if (record == nullptr || record->slots == nullptr || record->depth() >= kMaxDepth)
+    return Entry::kOther;
   if (record->depth() >= record->high_water.load(std::memory_order_relaxed)) {
     const std::uint32_t reach = std::min(kMaxDepth, std::max(kFirstReach, record->depth() * 2));
     // seq_cst, before the hazard below: a scan that misses the new reach began before that hazard.
     record->high_water.store(reach, std::memory_order_seq_cst);
     if (!record->portable) record->fast_end = record->cells.data() + reach;
   }
-  Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
+  const Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
   CallCell& cell = *record->top++;
   cell.hazard.store(handle, std::memory_order_seq_cst);
-  if (slot.key.load(std::memory_order_seq_cst) != handle) {
-    Withdraw(*record, cell);
-    return nullptr;
-  }
+  if (slot.key.load(std::memory_order_seq_cst) != handle) return Entry::kRefused;
   table.MoveCount(*record, cell, handle);
   cell.sequence.store(cell.sequence.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  // In portable mode every call counts to the table at once: a `counted` that is no handle sends the pin's
-  // destructor the slow way, too.
+  // In portable mode every call counts to the table at once, and comes here again.
   if (record->portable) table.MoveCount(*record, cell, 0);
-  return &slot;
+  *pinned = {&slot, record};
+  return Entry::kEntered;
 }
 
 Callback& CallPin::CallbackOf(const Slot& slot) noexcept {
@@ -57,23 +49,30 @@ Callback& CallPin::CallbackOf(const Slot& slot) noexcept {
       *HandleTable::Get().objects().Get(slot.object.load(std::memory_order_relaxed)));
 }
 
-bool CallPin::Prepare(ThreadRecord& record, CallCell& cell, Handle handle) {
-  if (&cell >= record.fast_end) return false;
-  HandleTable::Get().MoveCount(record, cell, handle);
-  return true;
+const Slot* CallPin::SlotOfInnermost() noexcept {
+  const Handle handle = (tls_record->top - 1)->hazard.load(std::memory_order_relaxed);
+  return &tls_record->slots[SlotOf(handle)];
 }
 
-void CallPin::Withdraw(ThreadRecord& record, CallCell& cell) {
-  cell.hazard.store(0, std::memory_order_seq_cst);
-  record.top = &cell;
-  if (!HandleTable::Forked()) PokeIfAwaited();
+void CallPin::Withdraw() noexcept {
+  CallCell* const cell = tls_record->top - 1;
+  cell->hazard.store(0, std::memory_order_seq_cst);
+  tls_record->top = cell;
+  if (!HandleTable::Forked()) HandleTable::Get().PokeIfAwaited();
 }
 
-// The key changed meanwhile, or the fence mode is portable, in which the destructor's release store is not
-// ordered before what follows: clear the hazard once more, then ask.
-void CallPin::ExitSlow(CallCell& cell) {
-  cell.hazard.store(0, std::memory_order_seq_cst);
-  if (!HandleTable::Forked()) PokeIfAwaited();
+// Somebody may be waiting for this call; or the fence mode is portable, in which Leave()'s release store is not
+// ordered before what follows, and the hazard is cleared once more. Of which handle the call was is not known
+// then, for portable calls are counted with the table at once.
+void CallPin::ExitSlow(const ThreadRecord& record, CallCell& cell) noexcept {
+  if (HandleTable::Forked()) return;
+  if (record.portable) {
+    cell.hazard.store(0, std::memory_order_seq_cst);
+  } else {
+    const Handle handle = cell.counted.load(std::memory_order_relaxed);
+    if (record.slots[SlotOf(handle)].key.load(std::memory_order_seq_cst) == handle) return;
+  }
+  HandleTable::Get().PokeIfAwaited();
 }
 
 bool DepthExceeded() {
@@ -173,7 +172,7 @@ void TransientPin::Withdraw() {
   HandleTable& table = HandleTable::Get();
   const bool is_spare = record_ == &table.spare_record();
   record_ = nullptr;
-  PokeIfAwaited();
+  table.PokeIfAwaited();
   if (is_spare) table.spare_mutex().unlock();
 }
 

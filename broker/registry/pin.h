@@ -6,10 +6,10 @@
 //
 // Waking the reaper. A reaper that found a hazard on what it wants to free waits to be poked. It has
 // announced itself in `waiting_reapers` before its heavy fence and scan. A call, having cleared its
-// hazard, reads the key again: unchanged means that nobody retires the handle, or that the retirement's
-// heavy fence is yet to come and will see the cleared hazard. Changed means that somebody may be waiting:
-// then it asks `waiting_reapers` and pokes. By the same argument it cannot read 0 there and have its
-// cleared hazard missed.
+// hazard, asks there: 0 means that the fence of whoever waits next is yet to come, and that its scan will see
+// the cleared hazard. Else somebody may be waiting for this very handle; then its key has changed, by the same
+// argument, and the call pokes. It asks for waiters first because that is one load for all calls of the
+// process, which nobody writes while nothing is released.
 //
 // Thread safety: a pin belongs to the thread that made it; pins of a thread end in reverse order.
 #pragma once
@@ -23,64 +23,22 @@ namespace belay::registry {
 // Signals. A handler that runs between any two instructions here may make calls of its own: `top` moves up
 // before the hazard is set and down after it is cleared, so the handler never uses this call's cell.
 //
-// Its members stay in registers: nothing here takes their address, and what is always inlined must be so on
-// the ways of exceptions, too.
+// A call's pin is the innermost cell of its thread, so the end of a call finds it there, and nothing but the
+// record is kept in a register, saved and restored, across the callback.
 class CallPin {
  public:
   // Pins `handle` if it may be called without further checks: see operator bool. If not,
   // Registry::Refusal tells why.
-  explicit CallPin(Handle handle) : CallPin(handle, FastOnly{}) {
-    if (slot_ != nullptr) return;
-    slot_ = EnterSlow(handle);
-    if (slot_ == nullptr) return;
-    record_ = tls_record;
-    cell_ = record_->top - 1;
+  explicit CallPin(Handle handle) {
+    Pinned pinned;
+    const Entry entry = Prepare(handle) ? EnterAgain(handle, &pinned) : EnterSlow(handle, &pinned);
+    if (entry == Entry::kEntered) slot_ = pinned.slot;
+    if (entry == Entry::kRefused) Withdraw();
   }
-  // The same, but fails as well where the thread needs preparation first: its first call, a deeper one than
-  // ever before, portable fences. For who wants no more than the short way in a function of its own.
-  struct FastOnly {};
-  [[gnu::always_inline]] CallPin(Handle handle, FastOnly) {
-    ThreadRecord* const record = tls_record;
-    if (record == nullptr) [[unlikely]]
-      return;
-    CallCell* const cell = record->top;
-    // One question for two: does the cell count other calls, or is this deeper than ever before? (A cell that
-    // was never used counts calls through 0, which leads to a slot that refuses it.)
-    if (cell->counted.load(std::memory_order_relaxed) != handle) [[unlikely]]
-      if (!Prepare(*record, *cell, handle)) return;
-    Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
-    record->top = cell + 1;
-    LightFence();
-    // release, though nothing is published: a scanner that reads this handle instead of the 0 before it
-    // must as well see what the calls that ended before did.
-    cell->hazard.store(handle, std::memory_order_release);
-    LightFence();
-    if (slot.key.load(std::memory_order_acquire) != handle) [[unlikely]] {
-      Withdraw(*record, *cell);
-      return;
-    }
-    // Not an atomic increment: this thread is the only writer.
-    cell->sequence.store(cell->sequence.load(std::memory_order_relaxed) + 1,
-                         std::memory_order_relaxed);
-    cell_ = cell;
-    record_ = record;
-    slot_ = &slot;
-    if (slot_ == nullptr) __builtin_unreachable();  // spares operator bool its test
-  }
-  // For whoever ends the call elsewhere, on the same thread.
-  CallPin(CallPin&& other) noexcept
-      : record_(other.record_), slot_(std::exchange(other.slot_, nullptr)), cell_(other.cell_) {}
-  CallPin& operator=(CallPin&&) = delete;
-
-  [[gnu::always_inline]] ~CallPin() {
-    if (slot_ == nullptr) return;
-    cell_->hazard.store(0, std::memory_order_release);
-    LightFence();
-    record_->top = cell_;
-    // `counted` is the handle of this call; or another, in portable mode: then the slow way is the right one.
-    if (slot_->key.load(std::memory_order_relaxed) !=
-        cell_->counted.load(std::memory_order_relaxed)) [[unlikely]]
-      ExitSlow(*cell_);
+  CallPin(const CallPin&) = delete;
+  CallPin& operator=(const CallPin&) = delete;
+  ~CallPin() {
+    if (slot_ != nullptr) Leave(*tls_record);
   }
 
   explicit operator bool() const noexcept { return slot_ != nullptr; }
@@ -88,18 +46,75 @@ class CallPin {
   std::int32_t Run(::belay_call* call) const { return slot_->function(slot_->context, call); }
   Callback& callback() const noexcept { return CallbackOf(*slot_); }
 
- private:
-  static Callback& CallbackOf(const Slot& slot) noexcept;
-  // Makes `cell` count calls through `handle`; false if it needs EnterSlow.
-  static bool Prepare(ThreadRecord& record, CallCell& cell, Handle handle);
-  // The slot if it could be pinned, else null.
-  static Slot* EnterSlow(Handle handle);
-  static void Withdraw(ThreadRecord& record, CallCell& cell);
-  static void ExitSlow(CallCell& cell);
+  // The same in steps, for belay_invoke, whose short way has no room for more.
+  enum class Entry {
+    kEntered,  // Leave() or TakeOver() ends the call
+    kOther,    // nothing was done: the thread's last call at this depth was through another handle
+    kRefused,  // Withdraw() is to be called
+  };
+  struct Pinned {
+    const Slot* slot;
+    ThreadRecord* record;  // the calling thread's
+  };
+  [[gnu::always_inline]] static Entry EnterAgain(Handle handle, Pinned* pinned) noexcept {
+    ThreadRecord* const record = tls_record;
+    if (record == nullptr) [[unlikely]]
+      return Entry::kOther;
+    CallCell* const cell = record->top;
+    // One question for two: does the cell count other calls, or is this deeper than ever before? (A cell that
+    // was never used counts calls through 0, which leads to a slot that refuses it.)
+    if (cell->counted.load(std::memory_order_relaxed) != handle) [[unlikely]]
+      return Entry::kOther;
+    const Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
+    record->top = cell + 1;
+    LightFence();
+    // release, though nothing is published: a scanner that reads this handle instead of the 0 before it
+    // must as well see what the calls that ended before did.
+    cell->hazard.store(handle, std::memory_order_release);
+    LightFence();
+    if (slot.key.load(std::memory_order_acquire) != handle) [[unlikely]]
+      return Entry::kRefused;
+    // Not an atomic increment: this thread is the only writer.
+    cell->sequence.store(cell->sequence.load(std::memory_order_relaxed) + 1,
+                         std::memory_order_relaxed);
+    *pinned = {&slot, record};
+    return Entry::kEntered;
+  }
+  // Makes the thread's next cell count calls through `handle`, as EnterAgain() wants it; false if that is not
+  // enough, and only CallPin(handle) will do.
+  [[gnu::always_inline]] static bool Prepare(Handle handle) noexcept {
+    ThreadRecord* const record = tls_record;
+    if (record == nullptr || record->top >= record->fast_end) [[unlikely]]
+      return false;
+    if (record->top->counted.load(std::memory_order_relaxed) == handle) [[unlikely]]
+      return true;
+    if (record->counts.log_full()) [[unlikely]]
+      HandleTable::Get().MergeCounts(*record);
+    record->LogCount(*record->top, handle);
+    return true;
+  }
+  [[gnu::always_inline]] static void Leave(ThreadRecord& record) noexcept {
+    CallCell* const cell = record.top - 1;
+    cell->hazard.store(0, std::memory_order_release);
+    LightFence();
+    if (HandleTable::waiting_reapers.load(std::memory_order_relaxed) != 0) [[unlikely]]
+      ExitSlow(record, *cell);
+    record.top = cell;  // last: until here the cell says whose call it was, whatever a signal handler calls
+  }
+  static void Withdraw() noexcept;
+  Pinned HandOver() noexcept { return {std::exchange(slot_, nullptr), tls_record}; }
+  // The pin of the innermost call, whose maker leaves its end to this function.
+  static CallPin TakeOver() noexcept { return CallPin(); }
 
-  ThreadRecord* record_ = nullptr;
-  Slot* slot_ = nullptr;
-  CallCell* cell_ = nullptr;
+ private:
+  CallPin() noexcept : slot_(SlotOfInnermost()) {}
+  static const Slot* SlotOfInnermost() noexcept;
+  static Callback& CallbackOf(const Slot& slot) noexcept;
+  // First call of a thread, a deeper call than ever before, or portable fences.
+  static Entry EnterSlow(Handle handle, Pinned* pinned);
+  static void ExitSlow(const ThreadRecord& record, CallCell& cell) noexcept;
+
+  const Slot* slot_ = nullptr;
 };
 
 // True if the calling thread is in as many calls as it may be.

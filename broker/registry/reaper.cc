@@ -68,7 +68,7 @@ void Registry::Reap() {
     if (may_sleep) {
       asleep_ = true;
       SleepUntilPoked(lock, seen);
-    } else if (progress && hurried_ == 0 && close_state_ == CloseState::kOpen) {
+    } else if (progress && hurried_.load(std::memory_order_relaxed) == 0 && close_state_ == CloseState::kOpen) {
       lock.unlock();
       table.WaitForPoke(seen, kNapNs);
       lock.lock();
@@ -138,7 +138,7 @@ bool Registry::ReapOnce(std::unique_lock<std::mutex>& lock) {
   }
   for (std::uint32_t number = draining_; number != 0;) {
     Callback& callback = CallbackAt(number);
-    callback.fenced = true;
+    callback.set(Callback::kFenced);
     number = callback.owner_next;
   }
   std::vector<OwnedContext> notices = std::move(due_notices_);
@@ -212,18 +212,17 @@ bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock) {
     rest = callback.owner_next;
     const bool in_use =
         scan_.HasObject(callback.id) || callback.pins() != 0 || callback.in_flight() != 0;
-    std::uint32_t& list = callback.fenced && (!in_use || kFaultReleaseEarly) ? ready : draining_;
+    std::uint32_t& list = callback.has(Callback::kFenced) && (!in_use || kFaultReleaseEarly) ? ready : draining_;
     callback.owner_next = std::exchange(list, callback.id);
   }
   const bool progress = ready != 0;
   while (ready != 0) {
     std::array<Callback*, kBatch> released;
     std::size_t count = 0;
-    // Those who wait for a callback are told as soon as its own function has run.
-    const std::size_t most = hurried_ != 0 ? 1 : kBatch;
+    const std::uint32_t hurried = hurried_.load(std::memory_order_relaxed);
     std::uint32_t next = ready;
     lock.unlock();
-    for (; next != 0 && count < most;) {
+    while (next != 0 && count < kBatch) {
       Callback& callback = CallbackAt(next);
       next = callback.owner_next;
       CallbackExtra* const extra = callback.extra.load(std::memory_order_acquire);
@@ -235,6 +234,10 @@ bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock) {
       RunRelease(callback);
       released[count++] = &callback;
       if (extra != nullptr) break;  // may have drain notices
+      // Those who wait for a callback are told as soon as its own function has run, also if they have come to
+      // wait since.
+      if (callback.has(Callback::kAwaited)) break;
+      if (hurried_.load(std::memory_order_relaxed) != hurried) break;
     }
     lock.lock();
     ready = next;
@@ -244,7 +247,7 @@ bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock) {
 }
 
 void Registry::RunRelease(Callback& callback) {
-  if (!callback.drop_context) {
+  if (!callback.has(Callback::kDropContext)) {
     OwnedContext context(callback.context, callback.origin->release);
     RunUserCode(context);
   }
@@ -279,8 +282,9 @@ void ReleaseWork::Run() noexcept {
     callback.extra.load(std::memory_order_acquire)
         ->in_flight.fetch_add(1, std::memory_order_seq_cst);
     const AsyncScope scope(callback, 0);
-    OwnedContext context(callback.drop_context ? nullptr : callback.context,
-                         callback.drop_context ? nullptr : callback.origin->release);
+    const bool drop = callback.has(Callback::kDropContext);
+    OwnedContext context(drop ? nullptr : callback.context,
+                         drop ? nullptr : callback.origin->release);
     RunUserCode(context);
   }
   Acknowledge();
@@ -288,7 +292,7 @@ void ReleaseWork::Run() noexcept {
 
 ReleaseWork::Task ReleaseWork::HandOver() noexcept {
   const Task task{callback_.origin->release, callback_.context};
-  if (task.function != nullptr && !callback_.drop_context) return task;
+  if (task.function != nullptr && !callback_.has(Callback::kDropContext)) return task;
   Acknowledge();
   return {};
 }

@@ -162,7 +162,7 @@ class Registry final : public Object {
 
   // --- Callbacks: callbacks.cc, handles.cc, drain.cc ---
   // `owner` may be the registry's handle: its own owner. On failure spec.context has been released.
-  static base::Result<Handle> Register(Handle owner, CallbackSpec spec);
+  static base::Result<Handle> Register(Handle owner, CallbackSpec&& spec);
   // `holder` 0: that of `handle`. `rights` 0: those of `handle`.
   static base::Result<Handle> Retain(Handle handle, Handle holder, std::uint32_t rights);
   // Any kind but registry and owner. Never blocks, needs no memory (R6).
@@ -258,13 +258,17 @@ class Registry final : public Object {
 
   // Times of handles: tenths of a second since the registry opened. That is enough for people, and fits
   // into a slot for 13 years.
-  std::uint32_t Ticks() const noexcept;
+  std::uint32_t TicksAt(std::int64_t now_ns) const noexcept;
 
   // REQUIRES for all below: mutex_ held, unless said otherwise.
   // An event of a handle, on behalf of an owner.
-  void Note(EventType type, Handle handle, Object& object, Owner& owner) noexcept;
+  void Note(EventType type, Handle handle, Object& object, Owner& owner) noexcept {
+    Note(type, handle, object, owner, options_.clock->CoarseMonotonicNs());
+  }
+  void Note(EventType type, Handle handle, Object& object, Owner& owner,
+            std::int64_t now_ns) noexcept;
   // The event and the tombstone of a handle that is about to be retired.
-  void NoteEnd(std::uint32_t slot) noexcept;
+  void NoteEnd(std::uint32_t slot, Object& object, Owner& holder) noexcept;
   // An event of a callback as a whole: of one of its handles, on behalf of its owner.
   void NoteState(EventType type, Callback& callback) noexcept;
   std::optional<RunningCall> RunningCallOf(const Watchdog::Call& call, std::int64_t now_ns);
@@ -273,17 +277,20 @@ class Registry final : public Object {
   void WarnOfStuckCalls();
   // ": on thread 7 for at least 1.5 s, ..."; empty if none is seen.
   std::string TellCallsOf(const Callback& callback);
-  Record RecordOf(Handle handle, Object& object, Owner& owner) noexcept;
+  Record RecordOf(Handle handle, Object& object, Owner& owner, std::int64_t now_ns) noexcept;
   std::uint32_t TextOf(Object& object) noexcept;
   base::Result<Handle> AddHandle(Object& object, Owner& holder, std::uint32_t rights,
-                                 NativeFunction function, void* context, Form form);
+                                 NativeFunction function, void* context, Form form,
+                                 EventType type);
   void RetireHandle(std::uint32_t slot);
+  // Takes the context from `spec` when nothing can fail any more.
+  static base::Result<Handle> TryRegister(Handle owner, CallbackSpec& spec);
   // Null if there is no memory. Leaves the context with `spec`.
-  Ref<Callback> MakeCallback(Origin&& wanted, const CallbackSpec& spec);
+  Ref<Callback> MakeCallback(const CallbackSpec& spec);
   // Puts a handle on the list of what `holder` holds, and takes it off.
   static void LinkHeld(std::uint32_t slot, Owner& holder);
-  static void UnlinkHeld(std::uint32_t slot);
-  static Owner& HolderOf(std::uint32_t slot);
+  static void UnlinkHeld(std::uint32_t slot, Owner& holder);
+  Owner& HolderOf(std::uint32_t slot);
   static Callback& CallbackAt(std::uint32_t number);
   // The owner behind a pinned handle of kind owner or broker, if it is open.
   base::Result<Owner*> OpenHolder(Object& object);
@@ -318,7 +325,7 @@ class Registry final : public Object {
   std::unique_lock<std::mutex> LockIfLive(Handle handle);
   base::Status CheckUsable(Callback& callback, std::uint32_t slot, std::uint32_t rights) const;
   HandleInfo DescribeLocked(std::uint32_t slot);
-  bool LetsThrough(const HandleFilter& filter, std::uint32_t slot) const;
+  bool LetsThrough(const HandleFilter& filter, std::uint32_t slot);
   // What callbacks' handles and pins `closing`, and the owners under it, hold: leaks.cc.
   std::vector<std::string> LeakReport(const Owner& closing);
   std::int64_t AgeNs(std::uint32_t slot) const noexcept;
@@ -367,7 +374,9 @@ class Registry final : public Object {
   std::uint32_t draining_ = 0;             // list of callbacks, each with a reference of its own
   std::vector<OwnedContext> due_notices_;  // drain notices that the reaper is to run
   std::uint64_t unreleased_callbacks_ = 0;
-  std::uint32_t hurried_ = 0;         // those who wait for the reaper: it does not nap
+  // Those who wait for the reaper: it does not nap. Written under mutex_; relaxed, for it is only looked at
+  // outside.
+  std::atomic<std::uint32_t> hurried_{0};
   bool asleep_ = false;               // the reaper sleeps until poked
   bool news_ = false;                 // something came after the reaper last took what there was
   std::condition_variable progress_;  // a callback was released, or the registry has closed

@@ -78,49 +78,47 @@ void HandleTable::OnThreadExit(void* value) {
   for (auto& hazard : record.transients) hazard.store(0, std::memory_order_seq_cst);
   record.top = record.cells.data();
   record.transient_depth = 0;
-  table.FlushCounts(record);
+  table.MergeCounts(record);
   record.counts.ListAll();
   table.FlushCounts(record);
   tls_record = nullptr;
   record.in_use.store(false, std::memory_order_release);
-  if (table.waiting_reapers.load(std::memory_order_seq_cst) != 0) table.Poke();
+  table.PokeIfAwaited();
 }
 
-// The writer's side of the sequence lock: odd before the first change, even after the last. Every change is
-// a release store, so that whoever reads it finds `moves` changed, too.
 void HandleTable::MoveCount(ThreadRecord& record, CallCell& cell, Handle next) noexcept {
-  const Handle counted = cell.counted.load(std::memory_order_relaxed);
-  const std::uint64_t sequence = cell.sequence.load(std::memory_order_relaxed);
-  const std::uint64_t calls = sequence - cell.counted_from.load(std::memory_order_relaxed);
-  if (record.counts.full()) FlushCounts(record);
+  if (record.counts.log_full()) MergeCounts(record);
+  record.LogCount(cell, next);
+}
+
+void HandleTable::MergeCounts(ThreadRecord& record) noexcept {
   const std::uint64_t moves = record.moves.load(std::memory_order_relaxed);
   record.moves.store(moves + 1, std::memory_order_relaxed);
-  if (counted != 0 && calls != 0) record.counts.Add(counted, calls);
-  cell.counted.store(next, std::memory_order_release);
-  cell.counted_from.store(sequence, std::memory_order_release);
+  record.counts.MergeLog();
   record.moves.store(moves + 2, std::memory_order_release);
+  if (record.counts.has_list()) FlushCounts(record);
 }
 
 // Whether a handle is still its slot's is asked under the mutex under which Free() collects counts, so
 // no call is counted twice or lost.
 void HandleTable::FlushCounts(ThreadRecord& record) noexcept {
   const std::lock_guard lock(mutex_);
-  const auto callback_of = [this](Handle handle) -> Callback* {
+  // 0: the handle is gone, and its counts with it.
+  const auto callback_of = [this](Handle handle) -> std::uint32_t {
     const Slot& slot = slots_[SlotOf(handle)];
     const std::uint32_t id = slot.object.load(std::memory_order_acquire);
-    if (id == 0 || !IsFormOf(slot.key.load(std::memory_order_relaxed), handle)) return nullptr;
-    if (KindOf(handle) != Kind::kCallback) return nullptr;
-    return static_cast<Callback*>(objects_.Get(id));
+    const bool is_current = IsFormOf(slot.key.load(std::memory_order_relaxed), handle);
+    return is_current && KindOf(handle) == Kind::kCallback ? id : 0;
   };
   // A thread that calls very many callbacks comes here often, and their totals are far: all are sent for
   // before the first is waited for.
   record.counts.ForEachListed([&](Handle handle, std::uint64_t) {
-    if (Callback* callback = callback_of(handle)) __builtin_prefetch(&callback->calls, 1);
+    if (const std::uint32_t id = callback_of(handle)) __builtin_prefetch(&objects_.calls(id), 1);
   });
   const std::uint64_t moves = record.moves.load(std::memory_order_relaxed);
   record.moves.store(moves + 1, std::memory_order_relaxed);
   record.counts.ForEachListed([&](Handle handle, std::uint64_t calls) {
-    if (Callback* callback = callback_of(handle)) callback->AddCalls(calls);
+    if (const std::uint32_t id = callback_of(handle)) objects_.AddCalls(id, calls);
   });
   record.counts.ClearList();
   record.moves.store(moves + 2, std::memory_order_release);

@@ -67,6 +67,21 @@ struct alignas(64) ThreadRecord {
   CallSlotCache call_slots;
 
   std::uint32_t depth() const noexcept { return static_cast<std::uint32_t>(top - cells.data()); }
+  // Moves what `cell` has counted to the log; from now on it counts calls through `other`. REQUIRES: the log is
+  // not full: see HandleTable::MoveCount.
+  //
+  // The writer's side of the sequence lock: odd before the first change, even after the last. Every change is
+  // a release store, so that whoever reads it finds `moves` changed, too.
+  [[gnu::always_inline]] void LogCount(CallCell& cell, Handle other) noexcept {
+    const std::uint64_t sequence = cell.sequence.load(std::memory_order_relaxed);
+    const std::uint64_t calls = sequence - cell.counted_from.load(std::memory_order_relaxed);
+    const std::uint64_t before = moves.load(std::memory_order_relaxed);
+    moves.store(before + 1, std::memory_order_relaxed);
+    if (calls != 0) counts.Log(cell.counted.load(std::memory_order_relaxed), calls);
+    cell.counted.store(other, std::memory_order_release);
+    cell.counted_from.store(sequence, std::memory_order_release);
+    moves.store(before + 2, std::memory_order_release);
+  }
   // Calls through `handle` that are not in its object's total yet. Any thread.
   std::uint64_t CountOf(Handle handle) const noexcept;
 };
