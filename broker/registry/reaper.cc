@@ -247,6 +247,8 @@ void Registry::RunRelease(Callback& callback) {
   if (!callback.drop_context) {
     OwnedContext context(callback.context, callback.origin->release);
     RunUserCode(context);
+    if constexpr (kFaultReleaseTwice)
+      OwnedContext(callback.context, callback.origin->release).Run();
   }
   if (options_.on_released) options_.on_released(callback);
 }
