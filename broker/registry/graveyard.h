@@ -81,6 +81,7 @@ class Graveyards {
   static constexpr std::size_t kClosedKept = 4;
 
   void Add(std::shared_ptr<Graveyard> graveyard);
+  // Needs no memory; does nothing for one that was not added.
   void Closed(const Graveyard& graveyard);
 
   struct Found {

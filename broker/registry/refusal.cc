@@ -1,5 +1,7 @@
 #include "broker/registry/refusal.h"
 
+#include <new>
+
 #include "broker/registry/handle_table.h"
 #include "broker/registry/misuse.h"
 #include "broker/registry/registry.h"
@@ -15,10 +17,15 @@ std::string Named(const Callback& callback) {
   return "callback \"" + std::string(callback.label()) + "\"";
 }
 
-Status Stale(Handle handle, const Graveyards::Found& found) {
-  return Status(Code::kStale, "the " + std::string(KindName(KindOf(handle))) + " handle " +
-                                  HandleText(handle) + " was " +
-                                  found.graveyard->Tell(found.stone));
+// With what is remembered of the handle's end; `plain` if there is no memory to tell it (R6).
+Status Stale(Handle handle, const Graveyards::Found& found, Status plain) {
+  try {
+    return Status(Code::kStale, "the " + std::string(KindName(KindOf(handle))) + " handle " +
+                                    HandleText(handle) + " was " +
+                                    found.graveyard->Tell(found.stone));
+  } catch (const std::bad_alloc&) {
+    return plain;
+  }
 }
 
 std::string_view Reason(Code code) {
@@ -47,7 +54,7 @@ Status Explained(Handle handle) {
   Status plain = table.Explain(handle);
   if (plain.code() != Code::kStale) return plain;
   const Graveyards::Found found = table.graveyards().Find(handle);
-  return found.graveyard == nullptr ? plain : Stale(handle, found);
+  return found.graveyard == nullptr ? plain : Stale(handle, found, std::move(plain));
 }
 
 Status NoObject(Handle handle) {
@@ -57,7 +64,7 @@ Status NoObject(Handle handle) {
   Graveyards::Found found;
   if (status.code() == Code::kStale) found = table.graveyards().Find(handle);
   if (found.graveyard != nullptr) {
-    status = Stale(handle, found);
+    status = Stale(handle, found, std::move(status));
     return ApplyMisusePolicy(*found.graveyard, found.stone.misuse, std::move(status));
   }
   // Nobody knows whose it was.

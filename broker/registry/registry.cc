@@ -51,15 +51,17 @@ Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
     registry->root_ = {};
     return Status(Code::kResourceExhausted, "out of memory for a registry");
   }
+  Graveyards& graveyards = HandleTable::Get().graveyards();
   try {
+    graveyards.Add(registry->graveyard_);
     // The thread holds a reference of its own, so that it can finish what Close() did not wait for.
     registry->reaper_ = std::thread([self = registry] { self->Reap(); });
   } catch (const std::exception& error) {  // std::system_error, std::bad_alloc
-    registry->root_ = {};                  // it keeps the registry, which keeps it
+    graveyards.Closed(*registry->graveyard_);
+    registry->root_ = {};  // it keeps the registry, which keeps it
     return Status(Code::kResourceExhausted,
                   std::string("cannot start the registry's thread: ") + error.what());
   }
-  HandleTable::Get().graveyards().Add(registry->graveyard_);
   Status failed;
   {
     const std::lock_guard lock(registry->mutex_);
