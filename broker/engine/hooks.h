@@ -14,8 +14,8 @@ namespace belay::engine {
 base::Status CheckMayBind(registry::Handle callback, std::uint32_t* rights);
 
 // True for a refusal that no later call will be spared.
-constexpr bool IsRefusedForGood(base::Code code) noexcept {
-  switch (code) {
+inline bool IsRefusedForGood(const base::Status& refusal) noexcept {
+  switch (refusal.code()) {
     case base::Code::kStale:
     case base::Code::kWrongKind:
     case base::Code::kMalformed:
@@ -24,6 +24,8 @@ constexpr bool IsRefusedForGood(base::Code code) noexcept {
     case base::Code::kOwnerClosed:
     case base::Code::kHostLost:
     case base::Code::kClosed: return true;
+    // It was to be called once, and was: as good as unregistered.
+    case base::Code::kFailedPrecondition: return refusal.reason() == "ALREADY_CALLED";
     default: return false;
   }
 }

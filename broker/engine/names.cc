@@ -209,7 +209,7 @@ void Names::Forget(const registry::Object* callback, const std::string& name) {
 
 bool Names::DropDead(ByName::iterator bound) {
   return DropMembers(bound, [](const Member& member) {
-    return IsRefusedForGood(Registry::Refusal(member.handle).code());
+    return IsRefusedForGood(Registry::Refusal(member.handle));
   });
 }
 

@@ -79,7 +79,7 @@ Status Names::ResolveAllTo(std::string_view name, Handle holder, std::span<Handl
     const auto handle = Registry::Retain(member.handle, holder, 0);
     if (handle.ok()) {
       handles[retained++] = *handle;
-    } else if (!IsRefusedForGood(Registry::Refusal(member.handle).code())) {
+    } else if (!IsRefusedForGood(Registry::Refusal(member.handle))) {
       for (const Handle undone : handles.first(retained)) (void)Registry::Release(undone);
       return handle.status();
     }

@@ -61,7 +61,7 @@ base::Result<Handle> Watches::Attach(const WatchOptions& options) {
     wake_.notify_one();
   }
   // The callback may have died since it was retained, and its watches been told before this was one.
-  if (IsRefusedForGood(Registry::Refusal(watch->callback).code())) {
+  if (IsRefusedForGood(Registry::Refusal(watch->callback))) {
     Ref<Watch> ended;
     const std::lock_guard lock(mutex_);
     ended = End(*watch);
@@ -145,7 +145,7 @@ void Watches::Completed(const Ref<Watch>& watch, const registry::Outcome& outcom
   const Status& status = outcome.status;
   // What the callback itself answered decides nothing: it may answer with any code.
   const bool is_over =
-      !status.ok() && (IsRefusedForGood(Registry::Refusal(watch->callback).code()) ||
+      !status.ok() && (IsRefusedForGood(Registry::Refusal(watch->callback)) ||
                        !Registry::Find(watch->subscription, Kind::kSubscription).ok());
   Ref<Watch> ended;
   std::string line;

@@ -140,7 +140,8 @@ Result<Handle> OpenStrand(Handle owner, ExecutorOptions options) {
 }
 
 Status NotHandedOut(Handle queue, std::uint64_t id) {
-  if (KindOf(queue) != Kind::kQueue) return WrongKind(queue, "queue");
+  // Told by what the handle is; a queue that was released is none the less the one that was meant.
+  if (KindOf(queue) != Kind::kQueue) return Registry::Find(queue, Kind::kQueue).status();
   return Status(Code::kNotFound, "the queue has handed out no event with the id " +
                                      std::to_string(id) + ", or it has been finished");
 }
@@ -158,8 +159,10 @@ Result<ExecutorRef> FindExecutor(Handle handle) {
 }
 
 Result<ExecutorRef> FindQueue(Handle handle) {
-  if (KindOf(handle) == Kind::kStrand) return WrongKind(handle, "queue");
-  return FindExecutor(handle);
+  auto found = Registry::Find(handle, Kind::kQueue);
+  if (!found.ok()) return found.status();
+  Executor* const executor = &static_cast<QueueObject&>(**found).queue();
+  return ExecutorRef{executor, std::make_shared<Ref<Object>>(std::move(*found))};
 }
 
 Result<ExecutorRef> PoolOf(Handle owner) {

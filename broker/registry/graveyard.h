@@ -81,7 +81,7 @@ class Graveyards {
   static constexpr std::size_t kClosedKept = 4;
 
   void Add(std::shared_ptr<Graveyard> graveyard);
-  // Does nothing if it was not added.
+  // Needs no memory; does nothing for one that was not added.
   void Closed(const Graveyard& graveyard) noexcept;
 
   struct Found {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <string>
 
 namespace belay::registry {
@@ -36,7 +37,10 @@ thread_local constinit bool tls_telling = false;
                                                  base::Status status) {
   if (policy == MisusePolicy::kReturn || tls_telling) return status;
   tls_telling = true;
-  graveyard.Log(LogLevel::kError, "misuse: " + status.ToString() + "; stack: " + CallersStack());
+  try {
+    graveyard.Log(LogLevel::kError, "misuse: " + status.ToString() + "; stack: " + CallersStack());
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): the code is what counts (R6)
+  }
   tls_telling = false;
   if (policy == MisusePolicy::kAbort) std::abort();
   return status;

@@ -102,6 +102,12 @@ Status Registry::CloseOwnerWith(Handle handle, Contexts contexts) {
 
 void Registry::CloseOwnerLocked(Owner& closing, Contexts contexts) {
   closing.closed = true;
+  // Those that drain already have release functions that have not begun, either.
+  for (std::uint32_t number = contexts == Contexts::kDrop ? draining_ : 0; number != 0;) {
+    Callback& callback = CallbackAt(number);
+    number = callback.owner_next;
+    if (&callback.owner() == &closing) callback.drop_context = true;
+  }
   while (closing.first_callback != 0) {
     Callback& callback = CallbackAt(closing.first_callback);
     if (contexts == Contexts::kDrop) callback.set(Callback::kDropContext);

@@ -250,6 +250,8 @@ void Registry::RunRelease(Callback& callback) {
   if (!callback.has(Callback::kDropContext)) {
     OwnedContext context(callback.context, callback.origin->release);
     RunUserCode(context);
+    if constexpr (kFaultReleaseTwice)
+      OwnedContext(callback.context, callback.origin->release).Run();
   }
   if (options_.on_released) options_.on_released(callback);
 }

@@ -17,13 +17,14 @@ std::string Named(const Callback& callback) {
   return "callback \"" + std::string(callback.label()) + "\"";
 }
 
-Status Stale(Handle handle, const Graveyards::Found& found) {
+// With what is remembered of the handle's end; `plain` if there is no memory to tell it (R6).
+Status Stale(Handle handle, const Graveyards::Found& found, Status plain) {
   try {
     return Status(Code::kStale, "the " + std::string(KindName(KindOf(handle))) + " handle " +
                                     HandleText(handle) + " was " +
                                     found.graveyard->Tell(found.stone));
   } catch (const std::bad_alloc&) {
-    return Status(Code::kStale, {});  // a release must be told what it was, if not in words (R6)
+    return plain;
   }
 }
 
@@ -53,7 +54,7 @@ Status Explained(Handle handle) {
   Status plain = table.Explain(handle);
   if (plain.code() != Code::kStale) return plain;
   const Graveyards::Found found = table.graveyards().Find(handle);
-  return found.graveyard == nullptr ? plain : Stale(handle, found);
+  return found.graveyard == nullptr ? plain : Stale(handle, found, std::move(plain));
 }
 
 Status NoObject(Handle handle) {
@@ -63,7 +64,7 @@ Status NoObject(Handle handle) {
   Graveyards::Found found;
   if (status.code() == Code::kStale) found = table.graveyards().Find(handle);
   if (found.graveyard != nullptr) {
-    status = Stale(handle, found);
+    status = Stale(handle, found, std::move(status));
     return ApplyMisusePolicy(*found.graveyard, found.stone.misuse, std::move(status));
   }
   // Nobody knows whose it was.

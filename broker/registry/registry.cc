@@ -57,8 +57,8 @@ Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
     // The thread holds a reference of its own, so that it can finish what Close() did not wait for.
     registry->reaper_ = std::thread([self = registry] { self->Reap(); });
   } catch (const std::exception& error) {  // std::system_error, std::bad_alloc
-    registry->root_ = {};                  // it keeps the registry, which keeps it
     graveyards.Closed(*registry->graveyard_);
+    registry->root_ = {};  // it keeps the registry, which keeps it
     return Status(Code::kResourceExhausted,
                   std::string("cannot start the registry's thread: ") + error.what());
   }

@@ -27,6 +27,15 @@ inline belay_outcome ViewOf(const registry::Outcome& outcome) noexcept {
   return view;
 }
 
+// User code: no lock may be held. One that throws has run (R9): there is nobody to tell.
+inline void RunCompletion(belay_completion_fn run, void* context,
+                          const belay_outcome& outcome) noexcept {
+  try {
+    run(context, &outcome);
+  } catch (...) {  // NOLINT(bugprone-empty-catch)
+  }
+}
+
 // The end of a submitted call, on its way through a queue.
 //
 // Made when the call is submitted, so that its end needs no memory. Owns itself from Deliver() on.
@@ -48,7 +57,7 @@ class QueuedCompletion final : public registry::Completion {
 
   void Run() noexcept override {
     const std::unique_ptr<QueuedCompletion> self(this);
-    if (run_ != nullptr) run_(context_, &view_);
+    if (run_ != nullptr) RunCompletion(run_, context_, view_);
   }
   void Refuse(const base::Status&) noexcept override { Run(); }
   void Drop() noexcept override { delete this; }

@@ -1,4 +1,6 @@
 // Calls that their caller does not wait for.
+#include <algorithm>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -34,8 +36,7 @@ class Ending {
       if (given.run == nullptr)
         return Status(Code::kInvalidArgument, "completion has neither a function nor a queue");
       done_ = [run = given.run, context = given.context](const Outcome& outcome) {
-        const belay_outcome view = ViewOf(outcome);
-        run(context, &view);
+        RunCompletion(run, context, ViewOf(outcome));
       };
       return {};
     }
@@ -75,6 +76,15 @@ Status Submit(belay_handle callback, const belay_call& call, const belay_complet
   return {};
 }
 
+// One of a broadcast's completions, whose size is the first one's; null if there are none.
+const belay_completion* EntryAt(const char* source, std::uint32_t stride, belay_completion* room) {
+  if (source == nullptr) return nullptr;
+  *room = belay_completion{};
+  std::memcpy(room, source, std::min<std::size_t>(stride, sizeof *room));
+  room->struct_size = stride;
+  return room;
+}
+
 }  // namespace
 
 extern "C" {
@@ -100,10 +110,11 @@ belay_status belay_broadcast(const belay_handle* callbacks, uint64_t count, cons
     const std::uint32_t stride = completions == nullptr ? 0 : completions->struct_size;
     if (completions != nullptr && stride < offsetof(belay_completion, queue))
       return InvalidArgument("completions[0].struct_size is too small");
-    const auto* completion = reinterpret_cast<const char*>(completions);
-    for (std::uint64_t i = 0; i < count; ++i, completion += stride) {
-      const belay_status status = Done(Submit(
-          callbacks[i], *call, reinterpret_cast<const belay_completion*>(completion), nullptr));
+    const auto* source = reinterpret_cast<const char*>(completions);
+    for (std::uint64_t i = 0; i < count; ++i, source += stride) {
+      belay_completion room;
+      const belay_status status =
+          Done(Submit(callbacks[i], *call, EntryAt(source, stride, &room), nullptr));
       if (statuses != nullptr) statuses[i] = status;
     }
     return BELAY_OK;

@@ -94,6 +94,22 @@ TEST_F(NamesTest, W8_MembersTakeTurns) {
   EXPECT_EQ(LastReason(), "NOT_A_MEMBER");
 }
 
+TEST_F(NamesTest, W8_WhatMayBeCalledOnceIsNoMemberFromThatCallOn) {
+  Probe& once = NewProbe();
+  belay_callback_options options = once.Options();
+  options.flags = BELAY_CALLBACK_ONCE;
+  belay_handle handle = 0;
+  ASSERT_EQ(belay_register(broker_, &options, &handle), BELAY_OK) << LastMessage();
+  ASSERT_EQ(belay_name_bind(broker_, "n", handle, nullptr, nullptr), BELAY_OK);
+  once.body = [&](belay_call*) {
+    EXPECT_EQ(CallByName("n"), BELAY_NOT_FOUND);
+    EXPECT_EQ(belay_name_bind(broker_, "n", Register(NewProbe()), nullptr, nullptr), BELAY_OK);
+    return BELAY_OK;
+  };
+  EXPECT_EQ(CallByName("n"), BELAY_OK);
+  EXPECT_EQ(once.calls, 1);
+}
+
 TEST_F(NamesTest, W8_ConflictsAndConditions) {
   const belay_handle a = Register(NewProbe());
   const belay_handle b = Register(NewProbe());

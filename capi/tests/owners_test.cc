@@ -101,6 +101,23 @@ TEST_F(OwnersTest, R3_OnlyADetachThatDropsLeavesOutReleaseFunctions) {
   }
 }
 
+TEST_F(OwnersTest, R3_ADetachThatDropsLeavesOutThoseThatDrainAlready) {
+  const belay_handle owner = OpenWith(broker_, Options("runtime"));
+  Probe& probe = NewProbe();
+  const belay_handle handle = RegisterUnder(owner, probe);
+  belay_handle kept = 0;
+  ASSERT_EQ(belay_retain(handle, broker_, 0, &kept), BELAY_OK);
+  probe.body = [&](belay_call*) {  // the release function waits for this call
+    EXPECT_EQ(belay_unregister(handle), BELAY_OK);
+    EXPECT_EQ(belay_owner_detach(owner, BELAY_DETACH_DROP), BELAY_OK);
+    return BELAY_OK;
+  };
+  belay_call call = BELAY_CALL_INIT;
+  EXPECT_EQ(belay_invoke(handle, &call), BELAY_OK) << LastMessage();
+  EXPECT_EQ(belay_drain(kept, kLongMs), BELAY_OK) << LastMessage();
+  EXPECT_EQ(probe.released.load(), 0);
+}
+
 TEST_F(OwnersTest, R2_ATransferredHandleGoesWithItsNewHolder) {
   const belay_handle giver = OpenWith(broker_, Options("giver"));
   const belay_handle taker = OpenWith(broker_, Options("taker"));

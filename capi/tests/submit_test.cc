@@ -1,5 +1,6 @@
 // Submitted calls, gates and what a callback learns of its call, through the C ABI (R9, R10, R18).
 #include <array>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -91,6 +92,28 @@ TEST_F(SubmitTest, R18_ACompletionRunsOnceWhereverTheCallbackRuns) {
     EXPECT_EQ(told.statuses, std::vector<belay_status>{BELAY_OK});
     EXPECT_EQ(told.reply, request) << "I3";
     EXPECT_EQ(belay_call_cancel(id, BELAY_CANCEL_FORGET), BELAY_NOT_FOUND);
+  }
+}
+
+TEST_F(SubmitTest, R9_ACompletionThatThrowsHasRun) {
+  const belay_handle queue = OpenQueue();
+  for (const belay_handle completion_queue : {belay_handle{0}, queue}) {
+    const belay_handle handle = RegisterOn(NewProbe(), BELAY_EXECUTOR_INLINE);
+    int runs = 0;
+    belay_completion completion{};
+    completion.struct_size = sizeof completion;
+    completion.context = &runs;
+    completion.queue = completion_queue;
+    completion.run = [](void* context, const belay_outcome*) {
+      ++*static_cast<int*>(context);
+      throw std::runtime_error("a completion that throws");
+    };
+    const belay_call call = BELAY_CALL_INIT;
+    EXPECT_EQ(belay_submit(handle, &call, &completion, nullptr), BELAY_OK) << LastMessage();
+    if (completion_queue != 0) {
+      EXPECT_EQ(Run(queue), 1U);
+    }
+    EXPECT_EQ(runs, 1);
   }
 }
 
@@ -221,6 +244,7 @@ TEST_F(SubmitTest, R10_ABroadcastTellsOfEach) {
   std::array<Told, 3> told;
   std::array<belay_completion, 3> completions{};
   for (std::size_t i = 0; i < told.size(); ++i) completions[i] = told[i].Completion();
+  completions[1].struct_size = completions[2].struct_size = 0;  // the first one's counts
   std::array<belay_status, 3> statuses{};
   const belay_call call = BELAY_CALL_INIT;
   ASSERT_EQ(belay_broadcast(handles.data(), 3, &call, completions.data(), statuses.data()),

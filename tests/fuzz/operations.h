@@ -16,5 +16,8 @@ using Operation = void (*)(World& world);
 std::span<const Operation> RegistryOperations();
 std::span<const Operation> StoreOperations();
 std::span<const Operation> NameOperations();
+std::span<const Operation> OwnerOperations();
+std::span<const Operation> ExecutorOperations();
+std::span<const Operation> CallOperations();
 
 }  // namespace belay::fuzz

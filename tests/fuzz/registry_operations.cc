@@ -81,7 +81,6 @@ void Register(World& world, bool is_typed) {
   Due& context = world.NewContext();
   given.struct_size = world.StructSize(sizeof given);
   given.flags = world.in.OneIn(64) ? world.in.Byte() : 0;
-  given.context = &context;
   given.release = world.OrNull(&Due::Run);
   given.label = world.OrNull(label.c_str());
   given.site = given.label;
@@ -91,14 +90,7 @@ void Register(World& world, bool is_typed) {
     given.signature = world.OrNull(kSignatures[world.in.Below(std::size(kSignatures))]);
     given.typed = reinterpret_cast<belay_function>(&World::Typed);
   }
-  const belay_handle owner =
-      world.in.OneIn(2) ? world.HandleOf(BELAY_KIND_OWNER) : world.HandleOf(BELAY_KIND_BROKER);
-  const belay_callback_options* const passed = world.OrNull(&given);
-  constexpr std::size_t kLeast = offsetof(belay_callback_options, release) + sizeof given.release;
-  const bool is_taken =
-      passed != nullptr && given.struct_size >= kLeast && given.release != nullptr;
-  context.expected = is_taken ? 1 : 0;
-  world.Opened([&](belay_handle* callback) { return belay_register(owner, passed, callback); });
+  world.Register(options, context);
 }
 
 void RegisterNative(World& world) { Register(world, false); }
@@ -129,7 +121,7 @@ void DrainNotify(World& world) {
   const belay_release_fn notify = world.OrNull(&Due::Run);
   const belay_status status =
       world.Checked([&] { return belay_drain_notify(callback, notify, &notice); });
-  notice.expected = status == BELAY_OK ? 1 : 0;
+  notice.Expect(status == BELAY_OK ? 1 : 0);
 }
 
 void Invoke(World& world) {

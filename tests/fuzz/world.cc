@@ -16,6 +16,16 @@ constexpr std::uint64_t kPatienceMs = 30'000;
 
 std::uint32_t KindOf(belay_handle handle) { return static_cast<std::uint32_t>(handle >> 56U); }
 
+// Which list a byte chooses from is as fixed as the order in each: the corpus stays what it is.
+std::span<const Operation> OperationsFor(std::size_t choice) {
+  if (choice < 128) return RegistryOperations();
+  if (choice < 208) return StoreOperations();
+  if (choice < 216) return NameOperations();
+  if (choice < 232) return OwnerOperations();
+  if (choice < 248) return ExecutorOperations();
+  return CallOperations();
+}
+
 }  // namespace
 
 void Violation(const char* invariant, const std::string& text) {
@@ -117,6 +127,25 @@ Due& World::NewContext() {
   return context;
 }
 
+void World::MayDrop() {
+  for (Due& due : dues_) {
+    if (due.is_context) due.least = 0;
+  }
+}
+
+void World::Register(Padded<belay_callback_options>& options, Due& context) {
+  belay_callback_options& given = options.value;
+  given.context = &context;
+  const belay_handle owner = in.OneIn(2) ? HandleOf(BELAY_KIND_OWNER) : HandleOf(BELAY_KIND_BROKER);
+  const belay_callback_options* const passed = OrNull(&given);
+  constexpr std::size_t kLeast = offsetof(belay_callback_options, release) + sizeof given.release;
+  const bool is_taken =
+      passed != nullptr && given.struct_size >= kLeast && given.release != nullptr;
+  context.is_context = true;
+  context.Expect(is_taken ? 1 : 0);
+  Opened([&](belay_handle* callback) { return belay_register(owner, passed, callback); });
+}
+
 void World::Keep(belay_status status, belay_handle opened) {
   if ((status == BELAY_OK) != (opened != kNoHandle))
     Violation("I2",
@@ -127,10 +156,11 @@ void World::Keep(belay_status status, belay_handle opened) {
 void World::CheckStatus(belay_status status, int errno_after) {
   if (errno_after != kErrno) Violation("R9", "errno changed to " + std::to_string(errno_after));
   if (status == BELAY_OK || status == BELAY_END) return;
-  if (status == BELAY_INTERNAL) Violation("I7", "a call returned BELAY_INTERNAL");
   belay_error error{};
   error.struct_size = sizeof error;
   belay_last_error(&error);
+  if (status == BELAY_INTERNAL)
+    Violation("I7", std::string("a call returned BELAY_INTERNAL: ") + error.message);
   // A callback that fails may have nothing to say about it.
   const bool has_text = status == BELAY_CALLBACK_FAILED || std::strlen(error.message) != 0;
   if (error.status != status || !has_text)
@@ -141,12 +171,10 @@ void World::CheckStatus(belay_status status, int errno_after) {
 void World::Step(std::size_t count) {
   for (; count > 0 && operations_left_ > 0 && !in.empty(); --count) {
     --operations_left_;
-    // Which list a byte chooses from is as fixed as the order in each: the corpus stays what it is.
     const std::size_t choice = in.Byte();
-    const auto operations = choice < 128   ? RegistryOperations()
-                            : choice < 208 ? StoreOperations()
-                                           : NameOperations();
+    const auto operations = OperationsFor(choice);
     operations[choice % operations.size()](*this);
+    host.Progress();
   }
 }
 
@@ -170,6 +198,7 @@ void World::UnbindAll(belay_handle broker) {
 
 // The program's part of the bargain: everything is released and closed. All else must follow.
 void World::End() {
+  host.FinishAll();
   for (const belay_handle handle : lent_) UnbindAll(handle);
   for (const belay_handle handle : handles_) {
     if (KindOf(handle) != BELAY_KIND_BROKER && KindOf(handle) != BELAY_KIND_OWNER &&
@@ -186,17 +215,16 @@ void World::End() {
   }
   std::unique_lock lock(mutex_);
   const bool all = progress_.wait_for(lock, kPatience, [this] {
-    return open_brokers_ == 0 && std::all_of(dues_.begin(), dues_.end(), [](const Due& due) {
-             return due.runs >= due.expected;
-           });
+    return open_brokers_ == 0 && std::all_of(dues_.begin(), dues_.end(),
+                                             [](const Due& due) { return due.runs >= due.least; });
   });
   if (!all)
     Violation("R6",
-              "a release function, a notice or a broker's end does not come, though nothing "
-              "holds it");
+              "a release function, a notice, a completion or a broker's end does not come, though "
+              "nothing holds it");
   for (const Due& due : dues_) {
-    if (due.runs != due.expected)
-      Violation("R3", "a release function or a notice ran that must not");
+    if (due.runs > due.most)
+      Violation("R3", "a release function, a notice or a completion ran that must not");
   }
 }
 

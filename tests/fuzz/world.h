@@ -1,15 +1,17 @@
 // The world of one fuzzed program: the handles it may name, and the contexts whose release functions are due.
 //
 // Invariants that hold for every program, and abort the process where they do not
-//   - A release function runs exactly once for each context that belay_register took, a drain notice exactly
-//     once for each BELAY_OK of belay_drain_notify (R3, R7); no call runs after it (R5).
+//   - A release function runs exactly once for each context that belay_register took, unless it was dropped by
+//     belay_owner_detach; a drain notice exactly once for each BELAY_OK of belay_drain_notify (R3, R7), a
+//     completion for each of belay_submit (R18). No call runs after the release function (R5).
+//   - Never do more calls of a callback run than its max_concurrency (R10).
 //   - A call that fails leaves its out-parameters alone, tells belay_last_error the status that it returns, and
 //     keeps errno (I2).
 //   - Nothing is BELAY_INTERNAL.
 //   - When every handle is released and every broker closed, all of it ends by itself, soon.
 //
-// Thread safety: a program runs on one thread. Release functions, notices and callbacks that Belay runs on its
-// own threads touch nothing here but their Due.
+// Thread safety: a program runs on one thread. Release functions, notices, completions and callbacks that run on
+// other threads touch nothing here but their Due.
 #pragma once
 
 #include <atomic>
@@ -24,6 +26,7 @@
 #include <vector>
 
 #include "belay/belay.h"
+#include "tests/fuzz/host.h"
 #include "tests/fuzz/input.h"
 
 namespace belay::fuzz {
@@ -38,11 +41,21 @@ struct Due {
   explicit Due(World& due_world) : world(due_world) {}
   // belay_release_fn: what the program chose to do there, then counts.
   static void Run(void* due);
+  // belay_completion_fn: the same for the end of a call.
+  static void Completed(void* due, const belay_outcome* outcome);
 
   World& world;
-  int expected = 0;  // runs; set before the program ends
-  int runs = 0;      // guarded by the world's mutex
+  void Expect(int runs_expected) { least = most = runs_expected; }
+
+  int least =
+      0;  // how often it has run in the end, at least and at most; set before the program ends
+  int most = 0;
+  int runs = 0;  // guarded by the world's mutex
   std::atomic<bool> is_over{false};
+  // Of a callback's context.
+  bool is_context = false;
+  int max_concurrency = 0;  // calls at a time; 0: no bound
+  std::atomic<int> running{0};
   // What Run() does with Belay, chosen beforehand: it runs on another thread than the program.
   std::size_t action = 0;
   belay_handle target = 0;
@@ -88,6 +101,12 @@ class World {
   // Room that Belay may keep a pointer to until the program ends.
   Due& NewDue() { return dues_.emplace_back(*this); }
   Due& NewContext();
+  // All contexts that there are may be dropped from now on.
+  void MayDrop();
+  // belay_register of a callback with that context, under some owner or broker.
+  void Register(Padded<belay_callback_options>& options, Due& context);
+  // What the program polls from queues.
+  Host host;
 
   // --- Results ---
   // Makes a call and checks what holds for every one.
@@ -121,6 +140,7 @@ class World {
   static constexpr int kErrno = 4711;
   static constexpr belay_handle kNoHandle = 0x5555'5555'5555'5555;  // never a handle: no such kind
 
+  static void CheckCallInfo(const belay_call* call);
   static void CheckStatus(belay_status status, int errno_after);
   belay_status Answer(belay_call* call);
   void End();

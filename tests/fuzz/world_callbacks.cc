@@ -1,10 +1,45 @@
 // What Belay calls: release functions, notices, callbacks, the log.
+#include <chrono>
 #include <cstring>
 #include <stdexcept>
 
 #include "tests/fuzz/world.h"
 
 namespace belay::fuzz {
+namespace {
+
+std::int64_t InAMillisecond() {
+  const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+  return std::chrono::nanoseconds(soon.time_since_epoch()).count();
+}
+
+// Counts the calls of one context.
+class Running {
+ public:
+  explicit Running(Due& due) : due_(due) {
+    const int before = due.running.fetch_add(1);
+    if (due.max_concurrency != 0 && before >= due.max_concurrency)
+      Violation("R10", "more calls of a callback run than its max_concurrency");
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { --due_.running; }
+
+ private:
+  Due& due_;
+};
+
+}  // namespace
+
+void Due::Completed(void* context, const belay_outcome* outcome) {
+  std::uint64_t sum = 0;  // reads all of the reply: ASan sees whether it may
+  for (std::uint64_t i = 0; i < outcome->reply_size; ++i)
+    sum += static_cast<const std::uint8_t*>(outcome->reply)[i];
+  if ((outcome->status == BELAY_OK) != (outcome->certainty == BELAY_CERTAINTY_NONE) ||
+      sum > 1U << 30U)
+    Violation("R18", "a call that went well says how far it failed, or the other way round");
+  Run(context);
+}
 
 void Due::Run(void* context) {
   Due& due = *static_cast<Due*>(context);
@@ -19,6 +54,8 @@ void Due::Run(void* context) {
     case 3: belay_describe(due.target, &info); break;
     case 4: belay_drain(due.target, 1); break;
     case 5:
+      // What it would wait for may be itself.
+      call.deadline_ns = InAMillisecond();
       if (belay_invoke(due.target, &call) == BELAY_BUFFER_TOO_SMALL)
         belay_call_take(&call, nullptr, 0);
       break;
@@ -47,6 +84,8 @@ void World::Log(void* /*context*/, std::int32_t level, const char* text) {
 belay_status World::Callback(void* context, belay_call* call) {
   Due& due = *static_cast<Due*>(context);
   if (due.is_over) Violation("R5", "a callback was called after its release function");
+  const Running running(due);
+  CheckCallInfo(call);
   std::uint64_t sum = 0;  // reads all of the request: ASan sees whether it may
   for (std::uint64_t i = 0; i < call->request_size; ++i)
     sum += static_cast<const std::uint8_t*>(call->request)[i];
@@ -56,6 +95,16 @@ belay_status World::Callback(void* context, belay_call* call) {
   if (due.is_over) Violation("R5", "a release function ran during a call");
   errno = kErrno;
   return answer;
+}
+
+void World::CheckCallInfo(const belay_call* call) {
+  belay_call_details details{};
+  details.struct_size = sizeof details;
+  if (belay_call_info(call, &details) != BELAY_OK || details.id == 0 ||
+      details.deadline_ns != call->deadline_ns || details.caller != call->caller)
+    Violation("R9", "a callback does not learn of the call it is given");
+  if (details.cancelled == 1 && belay_call_cancelled(call) != 1)
+    Violation("R18", "a call was cancelled, and then was not");
 }
 
 std::int64_t World::Typed(void* context, std::int64_t argument) {

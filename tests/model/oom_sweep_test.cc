@@ -206,6 +206,33 @@ TEST(OomSweep, R6_AStaleReleaseSaysSo) {
         [](World&, belay_status status) { EXPECT_EQ(status, BELAY_OK); });
 }
 
+// A misuse that cannot be told to the log, for want of memory, is the same code.
+TEST(OomSweep, R6_R19_AToldMisuseSaysSo) {
+  belay_handle broker = 0;
+  belay_handle stale = 0;
+  Sweep(
+      [&](World&) {
+        belay_broker_options options{};
+        options.struct_size = sizeof options;
+        options.misuse = BELAY_MISUSE_LOG;
+        options.log = [](void*, std::int32_t, const char*) {};
+        ASSERT_EQ(belay_open(&options, &broker), BELAY_OK);
+        belay_callback_options callback{};
+        callback.struct_size = sizeof callback;
+        callback.callback = [](void*, belay_call*) -> belay_status { return BELAY_OK; };
+        ASSERT_EQ(belay_register(broker, &callback, &stale), BELAY_OK);
+        ASSERT_EQ(belay_release(stale), BELAY_OK);
+      },
+      [&](World&) {
+        const belay_status status = belay_release(stale);
+        return status == BELAY_STALE ? BELAY_OK : status;
+      },
+      [&](World&, belay_status status) {
+        EXPECT_EQ(status, BELAY_OK);
+        EXPECT_EQ(belay_close(broker, kLongMs), BELAY_OK);
+      });
+}
+
 // What a thread needs once in its life, each time on a thread of its own. All of them live on: a thread that
 // ends leaves what it made to the next.
 TEST(OomSweep, FirstCallOfAThread) {

@@ -18,6 +18,7 @@
 #include "broker/registry/pin.h"
 #include "broker/registry/registry.h"
 #include "tests/model/model.h"
+#include "tests/model/random.h"
 
 namespace belay::model {
 namespace {
@@ -32,23 +33,6 @@ constexpr std::size_t kCells = 24;
 constexpr std::size_t kSharedOwners = 2;
 constexpr std::size_t kQuarantine = 4096;
 constexpr std::int64_t kForEverNs = 60'000'000'000;  // a wait that takes so long was not woken
-
-// splitmix64: small, and good enough to choose with.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t Next() {
-    std::uint64_t z = (state_ += 0x9e37'79b9'7f4a'7c15);
-    z = (z ^ (z >> 30U)) * 0xbf58'476d'1ce4'e5b9;
-    z = (z ^ (z >> 27U)) * 0x94d0'49bb'1331'11eb;
-    return z ^ (z >> 31U);
-  }
-  std::uint64_t Below(std::uint64_t end) { return Next() % end; }
-  bool OneIn(std::uint64_t n) { return Below(n) == 0; }
-
- private:
-  std::uint64_t state_;
-};
 
 using Entry = std::shared_ptr<CallbackModel>;
 
