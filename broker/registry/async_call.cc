@@ -46,6 +46,7 @@ CallSlot& AsyncCall::SlotOf(const AsyncCall& call) noexcept {
 AsyncCall::AsyncCall(Request call_request, Done done)
     : Work(Kind::kCall), request(std::move(call_request)), done_(std::move(done)) {
   request.call = this;
+  if (request.payload.empty()) request.payload.swap(SlotOf(*this).spare);
   std::atomic<std::uint64_t>& word = SlotOf(*this).word;
   const std::uint64_t generation =
       word.load(std::memory_order_relaxed) >> CallSlot::kGenerationShift;
@@ -61,6 +62,10 @@ AsyncCall::~AsyncCall() {
     Finish({Status(Code::kAbandoned, "the callback's side dropped the call without answering"),
             Certainty::kStarted,
             {}});
+  }
+  if (request.payload.capacity() <= CallSlot::kMostSpareBytes) {
+    slot.spare = std::move(request.payload);
+    slot.spare.clear();
   }
   // From here on its id leads nowhere.
   slot.host.store(0, std::memory_order_relaxed);

@@ -205,6 +205,14 @@ bool IsStillGated(Handle handle) {
          KeyOf(handle, Form::kGated);
 }
 
+// A first look, without a pin: what is gated would only be refused by one of a call.
+bool LooksGated(Handle handle) {
+  const ThreadRecord* const record = tls_record;
+  if (record == nullptr || record->slots == nullptr) return false;
+  const Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
+  return slot.key.load(std::memory_order_relaxed) == KeyOf(handle, Form::kGated);
+}
+
 }  // namespace
 
 // A gated inline callback counts as in flight while its caller waits at the gate, which keeps it.
@@ -330,7 +338,7 @@ Status Registry::SubmitCall(Handle handle, std::unique_ptr<AsyncCall>& call) {
   if (IsPast(call->request.deadline_ns)) {
     return Status(Code::kDeadlineExceeded, "the deadline had passed before the call");
   }
-  {
+  if (!LooksGated(handle)) {
     const CallPin pin(handle);
     if (pin) {
       // Through the pin: the handle may be released meanwhile.

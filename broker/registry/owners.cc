@@ -106,7 +106,7 @@ void Registry::CloseOwnerLocked(Owner& closing, Contexts contexts) {
   for (std::uint32_t number = contexts == Contexts::kDrop ? draining_ : 0; number != 0;) {
     Callback& callback = CallbackAt(number);
     number = callback.owner_next;
-    if (&callback.owner() == &closing) callback.drop_context = true;
+    if (&callback.owner() == &closing) callback.set(Callback::kDropContext);
   }
   while (closing.first_callback != 0) {
     Callback& callback = CallbackAt(closing.first_callback);

@@ -23,7 +23,36 @@ steady_clock::time_point DeadlineAfter(std::int64_t timeout_ns) {
   return steady_clock::now() + std::chrono::nanoseconds(wait_ns);
 }
 
+// How often a taken lock is tried before a sleep, and how often an empty queue is looked at: the latter some ten
+// microseconds, what a sleep and a wake-up cost.
+constexpr int kTries = 64;
+constexpr int kLooks = 400;
+
+void Pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#else
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+#endif
+}
+
 }  // namespace
+
+std::unique_lock<std::mutex> Queue::Lock() const {
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  for (int tries = 0; !lock && tries < kTries; ++tries) {
+    Pause();
+    (void)lock.try_lock();
+  }
+  if (!lock) lock.lock();
+  return lock;
+}
+
+void Queue::LookOut(std::unique_lock<std::mutex>& lock) const {
+  lock.unlock();
+  for (int looks = 0; looks < kLooks && !stirred_.load(std::memory_order_relaxed); ++looks) Pause();
+  lock = Lock();
+}
 
 Queue::Queue(ExecutorOptions options) : backlog_("queue", std::move(options)) {}
 
@@ -68,7 +97,7 @@ void Queue::ClearReadable() noexcept {
 
 Status Queue::Enqueue(Work* work) {
   const std::size_t size_bytes = work->size_bytes();
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = Lock();
   const Backlog::Verdict verdict = backlog_.Ask(size_bytes);
   if (verdict != Backlog::Verdict::kFits) {
     const Backlog::Load load = backlog_.load();
@@ -76,6 +105,7 @@ Status Queue::Enqueue(Work* work) {
     return backlog_.Explain(verdict, size_bytes, load);
   }
   backlog_.PushCall(work, size_bytes);
+  stirred_.store(true, std::memory_order_relaxed);
   const bool notify = Summon();
   lock.unlock();
   if (notify) came_.notify_one();
@@ -83,9 +113,10 @@ Status Queue::Enqueue(Work* work) {
 }
 
 bool Queue::EnqueueRelease(Work* work) noexcept {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = Lock();
   if (backlog_.closed()) return false;
   backlog_.PushRelease(work);
+  stirred_.store(true, std::memory_order_relaxed);
   const bool notify = Summon();
   lock.unlock();
   if (notify) came_.notify_one();
@@ -93,7 +124,8 @@ bool Queue::EnqueueRelease(Work* work) noexcept {
 }
 
 Polled Queue::Poll(std::span<Work*> out, std::int64_t timeout_ns) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = Lock();
+  if (backlog_.empty() && timeout_ns != 0 && !backlog_.closed() && interrupts_ == 0) LookOut(lock);
   if (backlog_.empty() && timeout_ns != 0) {
     const auto deadline = DeadlineAfter(timeout_ns);
     bool in_time = true;
@@ -115,6 +147,7 @@ Polled Queue::Poll(std::span<Work*> out, std::int64_t timeout_ns) {
   std::size_t count = 0;
   while (count < out.size() && !backlog_.empty()) out[count++] = backlog_.Pop();
   if (backlog_.empty()) {
+    stirred_.store(false, std::memory_order_relaxed);
     ClearReadable();
     return {Polled::Why::kWorks, count};
   }
@@ -128,6 +161,7 @@ void Queue::Interrupt() noexcept {
   {
     const std::lock_guard lock(mutex_);
     ++interrupts_;
+    stirred_.store(true, std::memory_order_relaxed);
   }
   came_.notify_one();
 }
@@ -148,6 +182,7 @@ base::Result<int> Queue::EventFd() {
 void Queue::Close() noexcept {
   std::unique_lock lock(mutex_);
   WorkList queued = backlog_.Close();
+  stirred_.store(true, std::memory_order_relaxed);
   SetReadable();
   lock.unlock();
   came_.notify_all();

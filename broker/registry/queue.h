@@ -4,6 +4,9 @@
 // complete in whatever way the Work has. It may block in Poll(), or watch an eventfd from an event loop
 // of its own and Poll() without blocking. Pollers come and go; the queue stays.
 //
+// A poller that finds nothing looks on for some microseconds before it sleeps, and whoever finds the lock taken
+// tries a few times more: both are over sooner than a sleep and a wake-up, which cost each side a system call.
+//
 // Invariants
 //   - A work that was taken is handed to exactly one Poll(), or refused by Close(): calls and release
 //     functions alike.
@@ -18,6 +21,7 @@
 // inside a method.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -82,8 +86,15 @@ class Queue final : public Executor {
   void SetReadable() noexcept;
   void ClearReadable() noexcept;
 
+  // Locks mutex_, which is held for some tens of nanoseconds at a time.
+  std::unique_lock<std::mutex> Lock() const;
+  // Waits for something to poll without sleeping, and without the lock; gives up soon.
+  void LookOut(std::unique_lock<std::mutex>& lock) const;
+
   mutable std::mutex mutex_;
   std::condition_variable came_;
+  // A hint for LookOut(): that there is something to poll, or the queue was closed, or interrupted.
+  std::atomic<bool> stirred_{false};
   // All of the following is guarded by mutex_.
   Backlog backlog_;
   std::size_t sleeping_ = 0;      // pollers that wait on came_

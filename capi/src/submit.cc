@@ -60,10 +60,9 @@ Status Submit(belay_handle callback, const belay_call& call, const belay_complet
               std::uint64_t* call_id) {
   Ending ending;
   if (Status prepared = ending.Prepare(completion); !prepared.ok()) return prepared;
-  auto request = RequestOf(call);
-  request.payload.assign(static_cast<const char*>(call.request),
-                         static_cast<std::size_t>(call.request_size));
-  auto submitted = std::make_unique<AsyncCall>(std::move(request), ending.TakeDone());
+  auto submitted = std::make_unique<AsyncCall>(RequestOf(call), ending.TakeDone());
+  submitted->request.payload.assign(static_cast<const char*>(call.request),
+                                    static_cast<std::size_t>(call.request_size));
   const std::uint64_t id = submitted->id();
   // Before it can end: whoever cancels it from the completion must know it.
   if (call_id != nullptr) *call_id = id;
