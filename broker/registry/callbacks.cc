@@ -86,6 +86,7 @@ Result<Handle> Registry::TryRegister(Handle owner_handle, CallbackSpec& spec) {
   if (object->kind != Kind::kOwner && object->kind != Kind::kBroker)
     return WrongKind(owner_handle, "owner or broker");
   Registry& registry = object->registry();
+  Pause(PausePoint::kRegisterBeforeLock);
   const std::lock_guard lock(registry.mutex_);
   if (registry.close_state_ != CloseState::kOpen)
     return Status(Code::kClosed, "the broker is closed");
@@ -148,6 +149,7 @@ Status Registry::Unregister(Handle handle, Code refusal) {
     if (pin.object()->kind != Kind::kCallback) return WrongKind(handle, "callback");
     auto& callback = static_cast<Callback&>(*pin.object());
     Registry& registry = callback.registry();
+    Pause(PausePoint::kUnregisterBeforeLock);
     const auto lock = registry.LockIfLive(handle);
     if (!lock) return NoObject(handle);
     if (!callback.is_live()) return {};
@@ -185,6 +187,7 @@ Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_v
   }
   Registry& registry = callback.registry();
   object = Ref<Pin>::Adopt(new Pin(Ref<Callback>(&callback)));
+  Pause(PausePoint::kPinTypedBeforeLock);
   const auto lock = registry.LockIfLive(handle);
   if (!lock) return NoObject(handle);
   if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightInvoke); !usable.ok())

@@ -196,11 +196,16 @@ Status Registry::BeginCall(Callback& callback) {
 
 namespace {
 
-// To be asked after a call has been counted as in flight, and while the handle is pinned. A pin of the library's
-// own keeps the callback's memory, not its context: that is for calls. Either this sees that the slot
-// changed its form, or the reaper, which changes forms first and looks at the counts afterwards, sees the count:
-// all four are sequentially consistent (R5).
-bool IsStillGated(Handle handle) {
+// Counts calls of a gated callback as in flight, while its handle is pinned. False: the handle is not gated any
+// more, and the calls must not begin; they are counted all the same, for an AsyncScope each to end.
+//
+// A pin of the library's own keeps the callback's memory, not its context: that is for calls. Either this sees
+// that the slot changed its form, or the reaper, which looks at the counts after forms were changed, sees the
+// count: all four are sequentially consistent (R5).
+bool CountInFlight(Handle handle, CallbackExtra& extra, std::uint32_t calls) {
+  Pause(PausePoint::kSubmitBeforeCount);
+  extra.in_flight.fetch_add(calls, std::memory_order_seq_cst);
+  Pause(PausePoint::kSubmitBeforeRecheck);
   return HandleTable::Get().slot(SlotOf(handle)).key.load(std::memory_order_seq_cst) ==
          KeyOf(handle, Form::kGated);
 }
@@ -224,9 +229,7 @@ Status Registry::RunGated(Handle handle, std::int64_t deadline_ns,
     const TransientPin pin(handle);
     if (pin.form() != Form::kGated) return NotGated(handle);
     callback = static_cast<Callback*>(pin.object());
-    callback->extra.load(std::memory_order_acquire)
-        ->in_flight.fetch_add(1, std::memory_order_seq_cst);
-    if (!IsStillGated(handle)) {
+    if (!CountInFlight(handle, *callback->extra.load(std::memory_order_acquire), 1)) {
       const AsyncScope uncount(*callback, 0);
       return NotGated(handle);
     }
@@ -265,8 +268,7 @@ Status Registry::Submit(Handle handle, std::unique_ptr<AsyncCall>& call) {
     if (callback->origin->target.start != nullptr) {
       if (Status taken = CountIn(*callback, *call); !taken.ok()) return taken;
       // Twice: for the call, and for `start` below.
-      extra.in_flight.fetch_add(2, std::memory_order_seq_cst);
-      if (!IsStillGated(handle)) {
+      if (!CountInFlight(handle, extra, 2)) {
         CountOut(*callback, *call, Code::kUnregistered);
         const AsyncScope one(*callback, 0);
         const AsyncScope two(*callback, 0);
@@ -301,8 +303,7 @@ Status Registry::Enqueue(Handle handle, Callback& callback, CallbackExtra& extra
   Status taken = CountIn(callback, *call);
   if (taken.ok()) {
     call->gate_ = extra.gate.get();
-    extra.in_flight.fetch_add(1, std::memory_order_seq_cst);
-    taken = IsStillGated(handle) ? extra.executor->Enqueue(call.get()) : NotGated(handle);
+    taken = CountInFlight(handle, extra, 1) ? extra.executor->Enqueue(call.get()) : NotGated(handle);
     if (taken.ok()) {
       (void)call.release();
       return {};

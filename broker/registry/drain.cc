@@ -80,6 +80,7 @@ Status Registry::Drain(Handle handle, std::int64_t timeout_ns) {
   }
   Callback& callback = *keep;
   Registry& registry = callback.registry();
+  Pause(PausePoint::kDrainBeforeWait);
   HandleTable::Get().Poke();
   const std::int64_t prompt_ns = std::min(timeout_ns, kPromptNs);
   const auto released_within = [&](std::unique_lock<std::mutex>& lock, std::int64_t ns) {

@@ -88,6 +88,7 @@ Polled QueueObject::Poll(Handle self, std::span<HostEvent> out, std::int64_t tim
     const Polled polled =
         queue_.Poll(std::span(works).first(std::min(out.size(), works.size())), timeout_ns);
     if (polled.why != Polled::Why::kWorks) return polled;
+    Pause(PausePoint::kPollBeforeHandingOver);
     std::size_t count = 0;
     for (std::size_t i = 0; i < polled.count; ++i) {
       try {

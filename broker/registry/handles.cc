@@ -124,6 +124,7 @@ Result<Handle> Registry::Retain(Handle handle, Handle holder_handle, std::uint32
   if (&holder_pin.object()->registry() != &registry) {
     return Status(Code::kInvalidArgument, "the holder belongs to another broker than the callback");
   }
+  Pause(PausePoint::kRetainBeforeLock);
   const auto lock = registry.LockIfLive(handle);
   if (!lock) return NoObject(handle);
   if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightRetain); !usable.ok())
@@ -155,7 +156,9 @@ Status Registry::Release(Handle handle) {
                                                           " is closed, not released"));
     if constexpr (kFaultDoubleRelease) std::this_thread::yield();  // a longer window
     Registry& registry = object->registry();
+    Pause(PausePoint::kReleaseBeforeLock);
     std::unique_lock lock(registry.mutex_);
+    Pause(PausePoint::kReleaseUnderLock);
     // Somebody else may have been first since the pin (R2).
     if (!HandleTable::Get().IsLive(handle)) {
       if (kFaultDoubleRelease && object->handles != 0 && --object->handles == 0 &&

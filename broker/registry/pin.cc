@@ -35,6 +35,7 @@ CallPin::Entry CallPin::EnterSlow(Handle handle, Pinned* pinned) {
   const Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
   CallCell& cell = *record->top++;
   cell.hazard.store(handle, std::memory_order_seq_cst);
+  Pause(PausePoint::kCallBeforeCheck);
   if (slot.key.load(std::memory_order_seq_cst) != handle) return Entry::kRefused;
   table.MoveCount(*record, cell, handle);
   cell.sequence.store(cell.sequence.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

@@ -17,6 +17,7 @@
 #include "broker/registry/callback.h"
 #include "broker/registry/handle_table.h"
 #include "broker/registry/object.h"
+#include "broker/registry/pause.h"
 
 namespace belay::registry {
 
@@ -72,6 +73,7 @@ class CallPin {
     // must as well see what the calls that ended before did.
     cell->hazard.store(handle, std::memory_order_release);
     LightFence();
+    Pause(PausePoint::kCallBeforeCheck);
     if (slot.key.load(std::memory_order_acquire) != handle) [[unlikely]]
       return Entry::kRefused;
     // Not an atomic increment: this thread is the only writer.

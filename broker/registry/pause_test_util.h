@@ -1,0 +1,48 @@
+// Stops a thread at a pause point until the test lets it go on.
+//
+// Thread safety: one Stop at a time; the rest any thread's.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "broker/registry/pause.h"
+#include "broker/registry/test_event.h"
+
+namespace belay::registry {
+
+class Stop {
+ public:
+  // The first thread that comes to `point` from now on stops there.
+  explicit Stop(PausePoint point) : point_(point) {
+    current_.store(this);
+    pause_hook.store(&Stop::Hook);
+  }
+  Stop(const Stop&) = delete;
+  Stop& operator=(const Stop&) = delete;
+  ~Stop() {
+    LetGo();
+    pause_hook.store(nullptr);
+    current_.store(nullptr);
+  }
+
+  [[nodiscard]] bool Reached() { return reached_.Wait(); }
+  void LetGo() { go_.Set(); }
+
+ private:
+  static void Hook(PausePoint point) {
+    Stop* const stop = current_.load();
+    if (stop == nullptr || point != stop->point_ || stop->is_taken_.exchange(true)) return;
+    stop->reached_.Set();
+    EXPECT_TRUE(stop->go_.Wait());
+  }
+
+  static inline std::atomic<Stop*> current_{nullptr};
+  const PausePoint point_;
+  std::atomic<bool> is_taken_{false};
+  Event reached_;
+  Event go_;
+};
+
+}  // namespace belay::registry
