@@ -31,6 +31,14 @@ def say(text):
     print(f"test: {text}", flush=True)
 
 
+def minutes(text):
+    """A number of minutes, or a part of one, above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
 def parse(argv):
     p = argparse.ArgumentParser(prog="tools/test", description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -40,11 +48,15 @@ def parse(argv):
     p.add_argument("--config", choices=["default", "dbg", "opt", "clang", *TAGS],
                    help="run this configuration alone")
     p.add_argument("--soak", metavar="NAME",
-                   help="run the long test of that name (tagged `soak` and `manual`); 'list' names them; "
-                        "BELAY_SOAK_SECONDS says how long")
+                   help="run the long test of that name (tagged `soak` and `manual`); 'list' names them")
+    p.add_argument("--minutes", metavar="N", type=minutes,
+                   help="how long --soak runs; without it, BELAY_SOAK_SECONDS says so, or the test itself")
     p.add_argument("--coverage", action="store_true",
                    help="run with coverage and print it by folder; lcov in bazel-out/_coverage/_coverage_report.dat")
-    return p.parse_args(argv)
+    args = p.parse_args(argv)
+    if args.minutes and not args.soak:
+        p.error("--minutes goes with --soak")
+    return args
 
 
 def query(expression):
@@ -156,8 +168,12 @@ def run_soak(args):
     if not labels:
         sys.exit(f"tools/test: no soak test named '{args.soak}'; --soak list names them")
     config = [f"--config={args.config}"] if args.config and args.config != "default" else []
-    return bazel("soak", labels, "--cache_test_results=no", "--test_timeout=86400", "--test_output=streamed",
-                 "--test_env=BELAY_SOAK_SECONDS", *config)
+    if args.minutes:
+        os.environ["BELAY_SOAK_SECONDS"] = str(round(args.minutes * 60))
+    # A day more than asked for, for what a test does before and after.
+    longest_s = 86400 + int(float(os.environ.get("BELAY_SOAK_SECONDS", "0")))
+    return bazel("soak", labels, "--cache_test_results=no", f"--test_timeout={longest_s}", "--test_output=streamed",
+                 "--test_env=BELAY_SOAK_SECONDS", "--test_env=BELAY_SEED", *config)
 
 
 def run_coverage(args):
