@@ -126,6 +126,24 @@ TEST_F(RacesTest, R1_AResumeComesTooLate) {
 TEST_F(RacesTest, R1_ATransferComesTooLate) {
   EXPECT_EQ(WhileReleased([&] { return Registry::Transfer(callback_, owner_); }), Code::kStale);
 }
+TEST_F(RacesTest, R14_AQuarantineComesTooLate) {
+  EXPECT_EQ(WhileReleased([&] { return Registry::Quarantine(callback_); }), Code::kStale);
+}
+TEST_F(RacesTest, R14_ARestoreComesTooLate) {
+  EXPECT_EQ(WhileReleased([&] { return Registry::Restore(callback_); }), Code::kStale);
+}
+TEST_F(RacesTest, R15_AnExplanationTellsTheEnd) {
+  EXPECT_EQ(WhileReleased([&] {
+              const auto told = Registry::Explain(callback_);
+              EXPECT_NE(told->find("released"), std::string::npos) << *told;
+              return told.status();
+            }),
+            Code::kOk);
+}
+TEST_F(RacesTest, R4_ACallComesTooLate) {
+  const auto refused = [&] { return Registry::Refusal(callback_); };
+  EXPECT_EQ(WhileReleased(refused), Code::kStale);
+}
 TEST_F(RacesTest, R12_TwoClosesOfAnOwnerAreOne) {
   EXPECT_EQ(WhileOwnerCloses([&] { return Registry::CloseOwner(owner_); }), Code::kStale);
 }
