@@ -7,23 +7,20 @@ import sys
 import tempfile
 
 
-def export(root, labels, folders):
-    """llvm-cov's export of what the cc_tests `labels`, just run, reached of `folders`; None if they left nothing."""
-    places = [label.removeprefix("//").replace(":", "/") for label in labels]
+def export(root, tests, folders):
+    """llvm-cov's export of what `tests`, targets just run, reached of `folders`; None if they left nothing."""
     with tempfile.TemporaryDirectory() as tmp:
         raw = []
-        for number, place in enumerate(places):
-            # One archive a test, or a shard or run of it.
-            for outputs in sorted((root / "bazel-testlogs" / place).rglob("outputs.zip")):
-                folder = pathlib.Path(tmp, f"{number}-{outputs.parent.parent.name}")
-                shutil.unpack_archive(outputs, folder)
-                raw += map(str, folder.glob("*.profraw"))
+        for number, outputs in enumerate(outputs for test in tests for outputs in test.outputs):
+            shutil.unpack_archive(outputs, f"{tmp}/{number}")
+            raw += map(str, pathlib.Path(tmp, str(number)).glob("*.profraw"))
         if not raw:
             return None
         merged = f"{tmp}/merged.profdata"
         pathlib.Path(tmp, "inputs").write_text("\n".join(raw))
         subprocess.run(["llvm-profdata-16", "merge", "-sparse", f"-input-files={tmp}/inputs", "-o", merged], check=True)
-        objects = [arg for place in places for arg in ("-object", str(root / "bazel-bin" / place))]
+        binaries = [root / "bazel-bin" / test.label.removeprefix("//").replace(":", "/") for test in tests if test.outputs]
+        objects = [arg for binary in binaries for arg in ("-object", str(binary))]
         done = subprocess.run(["llvm-cov-16", "export", "-skip-expansions", f"-instr-profile={merged}", *objects[1:],
                                "-sources", *[f"/proc/self/cwd/{folder}" for folder in folders]],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

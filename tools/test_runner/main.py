@@ -189,7 +189,7 @@ def run_profile():
     labels = query(f"kind(cc_test, {tests}) except attr(tags, 'manual|no_coverage', {tests})"
                    f" except rdeps({tests}, //broker/registry:registry_but_faulty)")
     results = bazel("coverage of " + " and ".join(PROFILED), labels, "--config=profile")
-    export = llvm_cov.export(ROOT, labels, PROFILED)
+    export = llvm_cov.export(ROOT, results, PROFILED)
     if export is None:
         return results + [Target("coverage", "NOT_RUN", Cases(failed=1), [])]
     found = branches.Profile(export, lambda file: (ROOT / file).read_text().splitlines(), PROFILED,
