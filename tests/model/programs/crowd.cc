@@ -122,7 +122,8 @@ RoundOutcome RunRound(const Round& round) {
       // Far apart, so that no thread of one round runs the programs of another's.
       const std::uint64_t seed = (round.seed * round.threads + i) << 20U;
       workers.push_back(std::make_unique<CrowdWorker>(*crowd, seed));
-      threads.emplace_back([&, i] { workers[i]->Run(round.operations_each); });
+      threads.emplace_back(
+          [&round, worker = workers.back().get()] { worker->Run(round.operations_each); });
     }
     for (std::thread& thread : threads) thread.join();
     for (const auto& worker : workers) {
