@@ -204,6 +204,26 @@ TEST_F(BreakerTest, R14_ARefusalSaysWhyAndWhatToDo) {
   EXPECT_NE(breaker_.Refusal(now_ns_).message().find("probing"), std::string::npos);
 }
 
+TEST_F(BreakerTest, R14_ARefusalOfWhatHasBeenResetMeanwhileSaysTryAgain) {
+  EXPECT_EQ(breaker_.Refusal(now_ns_).code(), Code::kQuarantined);
+  EXPECT_NE(breaker_.Refusal(now_ns_).message().find("try again"), std::string::npos);
+}
+
+TEST(BreakerOptionsTest, R14_ACoolDownMayBeForEver) {
+  const BreakerOptions options{1, INT64_MAX, INT64_MAX};
+  Breaker breaker(options);
+  EXPECT_EQ(breaker.Report(breaker.Admit(5), Code::kHostLost, 5), Change::kOpened);
+  EXPECT_FALSE(breaker.Admit(INT64_MAX - 1));
+  EXPECT_TRUE(breaker.IsProbeDue(INT64_MAX));
+}
+
+TEST_F(BreakerTest, R14_AnAnswerToWhatBeganBeforeAResetSaysNothing) {
+  const auto early = breaker_.Admit(now_ns_);
+  EXPECT_EQ(breaker_.Trip(), Change::kOpened);
+  EXPECT_EQ(breaker_.Reset(), Change::kClosed);
+  EXPECT_EQ(breaker_.Report(early, Code::kOk, now_ns_), Change::kNone);
+}
+
 TEST_F(BreakerTest, R14_ExactlyOneOfManyThreadsProbes) {
   constexpr int kThreads = 4;
   constexpr int kRounds = 500;

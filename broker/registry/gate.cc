@@ -11,7 +11,7 @@ Status Gate::Enter(Caller caller, std::int64_t deadline_ns) {
   if (options_.max_concurrency == 0) return {};
   std::unique_lock lock(mutex_);
   if (closed_) return {Code::kUnregistered, "callback \"" + name_ + "\" takes no more calls"};
-  if (running_ < options_.max_concurrency && waiters_.empty()) {
+  if (running_ < options_.max_concurrency) {
     ++running_;
     return {};
   }

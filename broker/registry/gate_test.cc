@@ -174,6 +174,16 @@ TEST_F(GateTest, R10_OnceIsOneCallAmongManyAndTheEndOfTheCallback) {
   }
 }
 
+TEST(GateAloneTest, R10_AClosedGateLetsNobodyIn) {
+  Gate gate({.max_concurrency = 2}, "gated");
+  EXPECT_TRUE(gate.Enter(Gate::Caller::kOutside, 0).ok());
+  EXPECT_TRUE(gate.Begin().ok()) << "not for one call only";
+  EXPECT_TRUE(gate.Begin().ok());
+  gate.Close();
+  EXPECT_EQ(gate.Enter(Gate::Caller::kOutside, 0).code(), Code::kUnregistered);
+  gate.Leave();
+}
+
 TEST_F(GateTest, R9_AThrowingCallLeavesTheGate) {
   Probe& probe = NewProbe();
   const Handle handle = RegisterGated(probe, {.max_concurrency = 1});

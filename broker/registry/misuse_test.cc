@@ -123,6 +123,21 @@ TEST_F(MisuseTest, R8_TheLogRunsUnderNoLock) {
   EXPECT_TRUE(registry->Close(kPatienceNs).ok());
 }
 
+TEST_F(MisuseTest, R19_AMisuseByTheLogItselfIsNotTold) {
+  int lines = 0;
+  RegistryOptions options;
+  options.misuse = MisusePolicy::kLog;
+  options.log = [&lines](LogLevel, std::string_view) {
+    ++lines;
+    EXPECT_EQ(Registry::Release(0x123456789).code(), Code::kMalformed);
+    throw 5;
+  };
+  auto registry = Registry::Open(std::move(options));
+  EXPECT_EQ(Registry::Release(0x123456789).code(), Code::kMalformed);
+  EXPECT_EQ(lines, 1);
+  EXPECT_TRUE((*registry)->Close(kPatienceNs).ok()) << "also not by what it throws";
+}
+
 TEST_F(MisuseTest, R19_TheLogIsNotCalledAfterTheClose) {
   bool closed = false;
   RegistryOptions options;

@@ -14,9 +14,10 @@ namespace {
 // Closing goes down the nest by recursion.
 constexpr int kMostNested = 32;
 
-int NestingOf(const Object& object) {
-  int depth = 0;
-  for (const Object* outer = &object; outer->has_owner(); outer = &outer->owner()) ++depth;
+// 1 for an owner that is the broker's.
+int NestingOf(const Object& owner) {
+  int depth = 1;
+  for (const Object* outer = &owner; outer->has_owner(); outer = &outer->owner()) ++depth;
   return depth;
 }
 

@@ -38,12 +38,11 @@ std::string_view Reason(Code code) {
   }
 }
 
+// Of those that the registry itself asks for.
 std::string_view RightName(std::uint32_t missing) {
   if ((missing & kRightInvoke) != 0) return "invoke";
   if ((missing & kRightRetain) != 0) return "retain";
-  if ((missing & kRightUnregister) != 0) return "unregister";
-  if ((missing & kRightBind) != 0) return "bind";
-  return "export";
+  return "unregister";
 }
 
 }  // namespace

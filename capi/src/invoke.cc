@@ -106,12 +106,12 @@ belay_status Conclude(registry::Callback& callback, const Status& status) {
   return Fail(status);
 }
 
-// Where there is no memory for the text of an answer, the answer itself is told, and a reply kept (I3).
+// Where there is no memory for the text of an answer, the answer itself is told, and a reply kept (I3). An error
+// that was kept beside BELAY_OK is gone by then: dropping it needs no memory.
 belay_status ConcludeWithoutText(registry::Callback& callback, belay_call* call,
                                  belay_status returned) noexcept {
-  const auto* kept = static_cast<const Kept*>(call->kept);
   Code code = Code::kBufferTooSmall;
-  if (returned != BELAY_OK || kept == nullptr || kept->what != Kept::What::kReply) {
+  if (returned != BELAY_OK || call->kept == nullptr) {
     Drop(call);
     Registry::CountFailure(callback);
     code = Code::kCallbackFailed;

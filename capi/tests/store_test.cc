@@ -61,6 +61,15 @@ class StoreTest : public ::testing::Test {
   belay_handle store_ = 0;
 };
 
+TEST_F(StoreTest, I3_AValueLargerThanTheBufferIsToldBySize) {
+  Put("key", "value");
+  char buffer[4];
+  std::uint64_t size = 0;
+  EXPECT_EQ(belay_store_get(store_, "key", 3, buffer, sizeof buffer, &size, nullptr),
+            BELAY_BUFFER_TOO_SMALL);
+  EXPECT_EQ(size, 5U);
+}
+
 TEST_F(StoreTest, S2_WhatWasPutIsThereAfterReopening) {
   Put("a", "1");
   Put("b", "");

@@ -9,6 +9,7 @@ namespace {
 
 thread_local constinit std::uint64_t left = 0;  // until the one that fails; 0: none does
 thread_local constinit bool has_failed = false;
+thread_local constinit std::size_t too_large = 0;  // sizes from here on fail; 0: none does
 constinit std::atomic<std::int64_t> live{0};
 
 void* Allocate(std::size_t size, std::size_t alignment) noexcept {
@@ -16,6 +17,7 @@ void* Allocate(std::size_t size, std::size_t alignment) noexcept {
     has_failed = true;
     return nullptr;
   }
+  if (too_large != 0 && size >= too_large) return nullptr;
   const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
   void* const memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
   if (memory != nullptr) live.fetch_add(1, std::memory_order_relaxed);
@@ -44,6 +46,8 @@ FailNth::FailNth(std::uint64_t n) {
 }
 FailNth::~FailNth() { left = 0; }
 bool FailNth::failed() const noexcept { return has_failed; }
+FailLarge::FailLarge(std::size_t size_bytes) { too_large = size_bytes; }
+FailLarge::~FailLarge() { too_large = 0; }
 std::int64_t LiveAllocations() { return live.load(std::memory_order_relaxed); }
 
 }  // namespace belay::model

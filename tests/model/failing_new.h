@@ -3,6 +3,7 @@
 // Thread safety: FailNth fails allocations of the thread that made it only; the count is the process's.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace belay::model {
@@ -17,6 +18,15 @@ class FailNth {
 
   // True once it has failed.
   bool failed() const noexcept;
+};
+
+// While one lives, every allocation of at least so many bytes by its thread fails.
+class FailLarge {
+ public:
+  explicit FailLarge(std::size_t size_bytes);
+  FailLarge(const FailLarge&) = delete;
+  FailLarge& operator=(const FailLarge&) = delete;
+  ~FailLarge();
 };
 
 // How many allocations of all threads are not yet deleted.

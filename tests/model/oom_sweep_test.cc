@@ -136,6 +136,29 @@ TEST(OomSweep, R9_AFailureOfTheCallbackStaysOne) {
         });
 }
 
+TEST(OomSweep, R9_AnImpossibleAnswerStaysAFailure) {
+  belay_handle callback = 0;
+  Sweep(
+      [&](World& world) {
+        belay_callback_options options{};
+        options.struct_size = sizeof options;
+        options.callback = [](void*, belay_call* call) -> belay_status {
+          call->reply_size = call->reply_capacity + 1;
+          return BELAY_OK;
+        };
+        ASSERT_EQ(belay_register(world.owner, &options, &callback), BELAY_OK);
+      },
+      [&](World&) {
+        belay_call call = BELAY_CALL_INIT;
+        const belay_status status = belay_invoke(callback, &call);
+        return status == BELAY_CALLBACK_FAILED ? BELAY_OK : status;
+      },
+      [&](World&, belay_status status) {
+        EXPECT_EQ(status, BELAY_OK);
+        EXPECT_EQ(belay_release(callback), BELAY_OK);
+      });
+}
+
 TEST(OomSweep, RefusedInvoke) {
   Sweep([](World& world) { EXPECT_EQ(belay_unregister(world.native), BELAY_OK); },
         [](World& world) {

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from tools.test_runner import coverage
+from tools.test_runner import branches, coverage, llvm_cov
 from tools.test_runner.results import Cases, Target, read_events
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -25,10 +25,22 @@ TAGS = {
     "tsan": ["sanitizers", "-no_sanitize", "-no_tsan"],
     "fuzz": ["fuzz"],
 }
+# What must be covered whole, by which tests, and the list of what cannot be.
+PROFILED = ["broker/registry", "capi/src"]
+PROFILED_TESTS = ["//broker/registry/...", "//capi/tests/...", "//tests/model/...", "//tests/fuzz/..."]
+UNREACHABLE = "tools/test_runner/unreachable.txt"
 
 
 def say(text):
     print(f"test: {text}", flush=True)
+
+
+def minutes(text):
+    """A number of minutes, or a part of one, above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError
+    return value
 
 
 def parse(argv):
@@ -40,11 +52,17 @@ def parse(argv):
     p.add_argument("--config", choices=["default", "dbg", "opt", "clang", *TAGS],
                    help="run this configuration alone")
     p.add_argument("--soak", metavar="NAME",
-                   help="run the long test of that name (tagged `soak` and `manual`); 'list' names them; "
-                        "BELAY_SOAK_SECONDS says how long")
-    p.add_argument("--coverage", action="store_true",
-                   help="run with coverage and print it by folder; lcov in bazel-out/_coverage/_coverage_report.dat")
-    return p.parse_args(argv)
+                   help="run the long test of that name (tagged `soak` and `manual`); 'list' names them")
+    p.add_argument("--minutes", metavar="N", type=minutes,
+                   help="how long --soak runs; without it, BELAY_SOAK_SECONDS says so, or the test itself")
+    p.add_argument("--coverage", nargs="?", const="all", choices=["all", "core"],
+                   help="run with coverage: 'core' checks that every line and branch of the registry and the C ABI is "
+                        "reached; 'all', the default, also prints lines of everything by folder (lcov in "
+                        "bazel-out/_coverage/_coverage_report.dat)")
+    args = p.parse_args(argv)
+    if args.minutes and not args.soak:
+        p.error("--minutes goes with --soak")
+    return args
 
 
 def query(expression):
@@ -156,16 +174,48 @@ def run_soak(args):
     if not labels:
         sys.exit(f"tools/test: no soak test named '{args.soak}'; --soak list names them")
     config = [f"--config={args.config}"] if args.config and args.config != "default" else []
-    return bazel("soak", labels, "--cache_test_results=no", "--test_timeout=86400", "--test_output=streamed",
-                 "--test_env=BELAY_SOAK_SECONDS", *config)
+    if args.minutes:
+        os.environ["BELAY_SOAK_SECONDS"] = str(round(args.minutes * 60))
+    # A day more than asked for, for what a test does before and after.
+    longest_s = 86400 + int(float(os.environ.get("BELAY_SOAK_SECONDS", "0")))
+    return bazel("soak", labels, "--cache_test_results=no", f"--test_timeout={longest_s}", "--test_output=streamed",
+                 "--test_env=BELAY_SOAK_SECONDS", "--test_env=BELAY_SEED", *config)
+
+
+def run_profile():
+    """Lines and branches of the registry and the C ABI: all but what is listed as unreachable, or it is a failure."""
+    tests = " + ".join(PROFILED_TESTS)
+    # What is built with deliberate faults is other code by the same names.
+    labels = query(f"kind(cc_test, {tests}) except attr(tags, 'manual|no_coverage', {tests})"
+                   f" except rdeps({tests}, //broker/registry:registry_but_faulty)")
+    results = bazel("coverage of " + " and ".join(PROFILED), labels, "--config=profile")
+    export = llvm_cov.export(ROOT, results, PROFILED)
+    if export is None:
+        return results + [Target("coverage", "NOT_RUN", Cases(failed=1), [])]
+    found = branches.Profile(export, lambda file: (ROOT / file).read_text().splitlines(), PROFILED,
+                             llvm_cov.demangled)
+    excuses = branches.read_excuses((ROOT / UNREACHABLE).read_text())
+    missed, stale = branches.judge(found.gaps, excuses)
+    print(found.table(PROFILED))
+    for title, rows in [("Not covered, nor listed in " + UNREACHABLE, missed),
+                        ("Listed there, and covered or gone", stale)]:
+        if rows:
+            print(f"\n{title}:\n" + "\n".join(map(str, rows)))
+    whole = len(found.gaps) - len(missed)
+    say(f"coverage: {len(missed)} lines and branches not covered, {whole} unreachable, {len(stale)} excuses stale")
+    ok = not missed and not stale
+    return results + [Target("coverage of " + " and ".join(PROFILED), "PASSED" if ok else "INCOMPLETE",
+                             Cases(passed=1) if ok else Cases(failed=1), [])]
 
 
 def run_coverage(args):
+    if args.coverage == "core":
+        return run_profile()
     skip, results = prepare_dotnet()
     results += bazel("coverage", patterns(args.only), command="coverage", tags=["-no_coverage", *skip])
     report = ROOT / "bazel-out/_coverage/_coverage_report.dat"
     print(coverage.table(report.read_text()) if report.exists() else "no coverage report was written", flush=True)
-    return results
+    return results + ([] if args.only else run_profile())
 
 
 def main(argv):

@@ -48,6 +48,7 @@ class Target:
     cases: Cases
     logs: list
     cached: bool = False
+    outputs: tuple = ()  # archives of what it left behind, one for each shard or run
 
     @property
     def ok(self):
@@ -180,7 +181,8 @@ def read_events(lines, exit_code):
         status = broken.get(label) or summaries.get(label, NOT_RUN)
         status, cases = judge(status, *_reports(outputs[label]))
         logs = [_path(uri) for name, uri in outputs[label] if name == "test.log"]
-        targets.append(Target(label, status, cases, logs, label in cached))
+        left = tuple(_path(uri) for name, uri in outputs[label] if name.endswith("outputs.zip"))
+        targets.append(Target(label, status, cases, logs, label in cached, left))
     if exit_code and all(t.ok for t in targets):
         targets.append(Target(f"bazel exit code {exit_code}", NOT_RUN, Cases(failed=1), []))
     return targets

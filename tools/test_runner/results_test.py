@@ -92,6 +92,7 @@ class Events(unittest.TestCase):
                          summary("//a", "PASSED"))
         self.assertFalse(target.ok)  # its runner hid a failure
         self.assertEqual(target.cases, Cases(passed=2, failed=1, skipped=1))
+        self.assertEqual(target.outputs, (path,))
 
     def test_shards_add_up(self):
         xml = self.file("t.xml", GTEST)

@@ -1,0 +1,147 @@
+// Ends that come while executors have work: drops, cancellations, suspensions, lost handles (R3, R5, R7, R18).
+#include <array>
+#include <vector>
+
+#include "broker/registry/executor_objects.h"
+#include "broker/registry/test_util.h"
+
+namespace belay::registry {
+namespace {
+
+using base::Code;
+
+class ExecutorEndingsTest : public RegistryTest {
+ protected:
+  void SetUp() override {
+    RegistryTest::SetUp();
+    queue_ = *OpenQueue(bob_, {.name = "ui"});
+  }
+  Handle RegisterOn(const ExecutorRef& executor, Probe& probe) {
+    CallbackSpec spec = probe.Spec("elsewhere");
+    spec.executor = executor.executor;
+    spec.executor_keeper = executor.keeper;
+    auto handle = Registry::Register(alice_, std::move(spec));
+    EXPECT_TRUE(handle.ok()) << handle.status().ToString();
+    return handle.ok() ? *handle : 0;
+  }
+  std::size_t PollSome(std::int64_t timeout_ns) {
+    auto found = Registry::Find(queue_, Kind::kQueue);
+    std::array<HostEvent, 64> events;
+    const Polled polled = static_cast<QueueObject&>(**found).Poll(queue_, events, timeout_ns);
+    for (std::size_t i = 0; i < polled.count; ++i)
+      EXPECT_TRUE(FinishEvent(queue_, events[i].id, [](AsyncCall&) { return Outcome{}; }).ok());
+    return polled.count;
+  }
+
+  Handle queue_ = 0;
+};
+
+TEST_F(ExecutorEndingsTest, R3_WhatIsDroppedBeforeItsCallReturnsIsNotReleasedOnThePool) {
+  Probe& probe = NewProbe();
+  Event entered;
+  Event go;
+  probe.body = [&] {
+    entered.Set();
+    EXPECT_TRUE(go.Wait());
+  };
+  const Handle handle = RegisterOn(*PoolOf(alice_), probe);
+  std::thread caller([&] { (void)Registry::Invoke(handle, {}); });
+  EXPECT_TRUE(entered.Wait());
+  EXPECT_TRUE(Registry::DetachOwner(alice_, Registry::Contexts::kDrop).ok());
+  go.Set();
+  caller.join();
+  EXPECT_TRUE(registry_->Close(kPatienceNs).ok());
+  EXPECT_EQ(probe.releases.load(), 0);
+}
+
+TEST_F(ExecutorEndingsTest, R3_WhatIsDroppedIsNotHandedToAHost) {
+  Probe& probe = NewProbe();
+  (void)RegisterOn(*FindExecutor(queue_), probe);
+  EXPECT_TRUE(Registry::DetachOwner(alice_, Registry::Contexts::kDrop).ok());
+  EXPECT_EQ(PollSome(20'000'000), 0U) << "whatever of it was queued";
+  EXPECT_TRUE(registry_->Close(kPatienceNs).ok());
+  EXPECT_EQ(probe.releases.load(), 0);
+}
+
+TEST_F(ExecutorEndingsTest, R10_APollWaitsOnIfAllItGotHadEnded) {
+  const Handle handle = RegisterOn(*FindExecutor(queue_), NewProbe());
+  int ends = 0;
+  auto call = std::make_unique<AsyncCall>(Request{}, [&](const Outcome&) { ++ends; });
+  const std::uint64_t id = call->id();
+  ASSERT_TRUE(Registry::SubmitCall(handle, call).ok());
+  ASSERT_TRUE(AsyncCall::CancelById(id, Cancel::kForget).ok());
+  EXPECT_EQ(PollSome(1'000'000), 0U);
+  EXPECT_EQ(ends, 1) << "R18";
+}
+
+TEST_F(ExecutorEndingsTest, R18_ACallWithoutACompletionCanBeCancelled) {
+  const Handle handle = RegisterOn(*FindExecutor(queue_), NewProbe());
+  auto call = std::make_unique<AsyncCall>(Request{}, nullptr);
+  const std::uint64_t id = call->id();
+  ASSERT_TRUE(Registry::SubmitCall(handle, call).ok());
+  EXPECT_TRUE(AsyncCall::CancelById(id, Cancel::kForget).ok());
+  EXPECT_EQ(CodeOf(AsyncCall::CancelById(id, Cancel::kForget)), Code::kNotFound);
+  EXPECT_EQ(PollSome(0), 0U);
+}
+
+TEST_F(ExecutorEndingsTest, R18_AClosedQueueAbandonsItsOwnCallsOnly) {
+  const Handle other = *OpenQueue(bob_, {.name = "other"});
+  const Handle mine = RegisterOn(*FindExecutor(queue_), NewProbe());
+  const Handle theirs = RegisterOn(*FindExecutor(other), NewProbe());
+  std::array<std::vector<Code>, 2> ends;
+  std::array<Event, 2> ended;
+  std::array<std::uint64_t, 2> ids{};
+  for (std::size_t i = 0; i < 2; ++i) {
+    auto call = std::make_unique<AsyncCall>(Request{}, [&, i](const Outcome& outcome) {
+      ends[i].push_back(outcome.status.code());
+      ended[i].Set();
+    });
+    ASSERT_TRUE(Registry::SubmitCall(i == 0 ? mine : theirs, call).ok());
+    auto found = Registry::Find(i == 0 ? queue_ : other, Kind::kQueue);
+    std::array<HostEvent, 1> event;
+    ASSERT_EQ(static_cast<QueueObject&>(**found).Poll(i == 0 ? queue_ : other, event, 0).count, 1U);
+    ids[i] = event[0].id;
+  }
+  ASSERT_TRUE(Registry::Release(queue_).ok());
+  EXPECT_TRUE(ended[0].Wait());
+  EXPECT_EQ(ends[0], std::vector<Code>{Code::kAbandoned});
+  EXPECT_TRUE(ends[1].empty());
+  EXPECT_TRUE(FinishEvent(other, ids[1], [](AsyncCall&) { return Outcome{}; }).ok());
+  EXPECT_EQ(ends[1], std::vector<Code>{Code::kOk});
+  EXPECT_TRUE(FinishEvent(queue_, ids[0], [](AsyncCall&) { return Outcome{}; }).ok());
+  EXPECT_EQ(ends[0].size(), 1U);
+}
+
+class SuspendEndingsTest : public RegistryTest {};
+
+TEST_F(SuspendEndingsTest, R16_ASuspendNeedsTheRight) {
+  const Handle handle = Register(alice_, NewProbe());
+  const Handle narrow = *Registry::Retain(handle, 0, kRightInvoke);
+  EXPECT_EQ(CodeOf(Registry::Suspend(narrow, 0)), Code::kPermissionDenied);
+  EXPECT_EQ(CodeOf(Registry::Resume(narrow)), Code::kPermissionDenied);
+}
+
+TEST_F(SuspendEndingsTest, R7_ASuspendWaitsForPinsToo) {
+  const Handle handle = *Registry::Register(alice_, NewProbe().TypedSpec("i64(i64)"));
+  const auto pinned = Registry::PinTyped(handle, "i64(i64)");
+  ASSERT_TRUE(pinned.ok());
+  EXPECT_EQ(CodeOf(Registry::Suspend(handle, 0)), Code::kDeadlineExceeded);
+  EXPECT_TRUE(Registry::Release(pinned->pin).ok());
+  EXPECT_TRUE(Registry::Suspend(handle, kPatienceNs).ok());
+}
+
+TEST_F(SuspendEndingsTest, R7_ASuspendThatTimesOutUndoesNothingThatOthersDid) {
+  Probe& probe = NewProbe();
+  const Handle handle = Register(alice_, probe);
+  BlockedCall blocked(handle, probe);
+  Code told = Code::kOk;
+  std::thread suspending([&] { told = CodeOf(Registry::Suspend(handle, 1'000'000'000)); });
+  EXPECT_TRUE(Eventually([&] { return Registry::Describe(handle)->state == State::kSuspended; }));
+  EXPECT_TRUE(Registry::Resume(handle).ok());
+  suspending.join();
+  EXPECT_EQ(told, Code::kDeadlineExceeded);
+  EXPECT_EQ(Registry::Describe(handle)->state, State::kLive);
+}
+
+}  // namespace
+}  // namespace belay::registry
