@@ -83,7 +83,7 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : held_(std::move(value)) {}  // NOLINT: implicit by intent
+  Result(T value) : held_(std::move(value)) {}        // NOLINT: implicit by intent
   Result(Status status) : held_(std::move(status)) {  // NOLINT: as above
     assert(!std::get<Status>(held_).ok());
   }

@@ -156,11 +156,12 @@ class Callback final : public Object {
   bool is_live() const noexcept { return state != State::kDraining && state != State::kReleased; }
 
   enum Flag : std::uint8_t {
-    kFenced = 1,       // a heavy fence came after the last slot was marked slow
-    kDropContext = 2,  // its release function must not run: see Registry::DetachOwner
-    kAwaited = 4,      // somebody drains it: whoever releases it tells at once
+    kDropContext = 1,  // its release function must not run: see Registry::DetachOwner
+    kAwaited = 2,      // somebody drains it: whoever releases it tells at once
   };
-  bool has(Flag flag) const noexcept { return (flags_.load(std::memory_order_relaxed) & flag) != 0; }
+  bool has(Flag flag) const noexcept {
+    return (flags_.load(std::memory_order_relaxed) & flag) != 0;
+  }
   // REQUIRES: the registry's mutex is held. Relaxed: the reaper looks without it, and needs no more than a hint
   // where that makes a difference.
   void set(Flag flag) noexcept {
@@ -192,6 +193,19 @@ class Callback final : public Object {
     const CallbackExtra* more = extra.load(std::memory_order_acquire);
     return more == nullptr ? 0 : more->pins;
   }
+};
+
+// Callbacks in the order in which they came, linked through owner_next. Guarded by the registry's mutex.
+struct CallbackQueue {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;  // undefined if there is no first
+
+  bool empty() const noexcept { return first == 0; }
+  void PushBack(Callback& callback) noexcept;
+  // REQUIRES: !empty()
+  Callback& PopFront() noexcept;
+  // Puts `more` behind what there is, and empties it.
+  void Append(CallbackQueue& more) noexcept;
 };
 
 // A typed callback that somebody may call directly until the pin is released (R11).

@@ -1,6 +1,7 @@
 // Callbacks come, and are made uncallable for a while or for good: register, pin, unregister, suspend.
 #include <new>
 
+#include "broker/base/brief_lock.h"
 #include "broker/registry/pin.h"
 #include "broker/registry/refusal.h"
 #include "broker/registry/registry.h"
@@ -87,7 +88,7 @@ Result<Handle> Registry::TryRegister(Handle owner_handle, CallbackSpec& spec) {
     return WrongKind(owner_handle, "owner or broker");
   Registry& registry = object->registry();
   Pause(PausePoint::kRegisterBeforeLock);
-  const std::lock_guard lock(registry.mutex_);
+  const std::unique_lock lock = base::LockBriefly(registry.mutex_);
   if (registry.close_state_ != CloseState::kOpen)
     return Status(Code::kClosed, "the broker is closed");
   auto holder = registry.OpenHolder(*object);
@@ -99,9 +100,9 @@ Result<Handle> Registry::TryRegister(Handle owner_handle, CallbackSpec& spec) {
   const Ref<Callback> callback = registry.MakeCallback(spec);
   if (!callback) return OutOfMemory();
   callback->SetOwner(owner);
-  auto handle = registry.AddHandle(*callback, owner, kRightsAll, callback->origin->target.function,
-                                   callback->context, FormFor(*callback, kRightsAll),
-                                   EventType::kRegistered);
+  auto handle =
+      registry.AddHandle(*callback, owner, kRightsAll, callback->origin->target.function,
+                         callback->context, FormFor(*callback, kRightsAll), EventType::kRegistered);
   if (!handle.ok()) return handle;
   (void)spec.context.Detach();
   callback->owner_next = owner.first_callback;
@@ -126,8 +127,7 @@ void Registry::BeginDrain(Callback& callback, Code refusal) {
   }
   if (callback.owner_next != 0) CallbackAt(callback.owner_next).owner_prev = callback.owner_prev;
   callback.owner_prev = 0;
-  callback.owner_next = draining_;
-  draining_ = callback.id;
+  draining_.PushBack(callback);
   news_ = true;
   callback.AddReference();  // the list's reference, until its release function has run
 }
@@ -194,9 +194,8 @@ Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_v
     return usable;
   CallbackExtra& extra = callback.NeedExtra();
   object->SetOwner(callback.owner());
-  auto pinned =
-      registry.AddHandle(*object, registry.HolderOf(SlotOf(handle)), 0, nullptr, nullptr,
-                         Form::kSlow, EventType::kRegistered);
+  auto pinned = registry.AddHandle(*object, registry.HolderOf(SlotOf(handle)), 0, nullptr, nullptr,
+                                   Form::kSlow, EventType::kRegistered);
   if (!pinned.ok()) return pinned.status();
   ++extra.pins;
   extra.submitted.fetch_add(1, std::memory_order_relaxed);

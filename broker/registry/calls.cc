@@ -303,7 +303,8 @@ Status Registry::Enqueue(Handle handle, Callback& callback, CallbackExtra& extra
   Status taken = CountIn(callback, *call);
   if (taken.ok()) {
     call->gate_ = extra.gate.get();
-    taken = CountInFlight(handle, extra, 1) ? extra.executor->Enqueue(call.get()) : NotGated(handle);
+    taken =
+        CountInFlight(handle, extra, 1) ? extra.executor->Enqueue(call.get()) : NotGated(handle);
     if (taken.ok()) {
       (void)call.release();
       return {};

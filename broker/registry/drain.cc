@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "broker/base/brief_lock.h"
 #include "broker/registry/pin.h"
 #include "broker/registry/refusal.h"
 #include "broker/registry/registry.h"
@@ -68,7 +69,7 @@ Status Registry::Drain(Handle handle, std::int64_t timeout_ns) {
     if (pin.object()->kind != Kind::kCallback) return WrongKind(handle, KindName(Kind::kCallback));
     auto& callback = static_cast<Callback&>(*pin.object());
     Registry& registry = callback.registry();
-    const std::lock_guard lock(registry.mutex_);
+    const std::unique_lock lock = base::LockBriefly(registry.mutex_);
     if (callback.state == State::kReleased) return {};
     if (callback.is_live()) return StillLive(callback);
     if (std::this_thread::get_id() == registry.reaper_id_ ||

@@ -27,7 +27,9 @@ std::string_view EventTypeName(EventType type) noexcept {
 }
 
 EventRing::EventRing(std::size_t capacity, FenceMode fence_mode)
-    : capacity_(capacity), fence_mode_(fence_mode), slots_(std::make_unique<RecordSlot[]>(capacity)) {
+    : capacity_(capacity),
+      fence_mode_(fence_mode),
+      slots_(std::make_unique<RecordSlot[]>(capacity)) {
   assert(capacity > 0);
 }
 

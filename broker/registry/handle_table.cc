@@ -88,6 +88,8 @@ std::size_t HandleTable::Take(std::span<std::uint32_t> slots) noexcept {
   std::size_t taken = 0;
   for (; taken < slots.size() && free_head_ != 0; ++taken) {
     slots[taken] = free_head_;
+    // It is written soon, and is to come from the processor that freed it.
+    __builtin_prefetch(&slots_[free_head_], 1);
     free_head_ = cold(free_head_).next();
     if (free_head_ == 0) free_tail_ = 0;
   }

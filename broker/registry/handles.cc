@@ -1,6 +1,7 @@
 // Handles come and go: their slots, their holders, retain and release.
 #include <algorithm>
 
+#include "broker/base/brief_lock.h"
 #include "broker/registry/faults.h"
 #include "broker/registry/pin.h"
 #include "broker/registry/refusal.h"
@@ -139,9 +140,9 @@ Result<Handle> Registry::Retain(Handle handle, Handle holder_handle, std::uint32
   Result<Owner*> holder = holder_handle == 0 ? Result<Owner*>(&registry.HolderOf(SlotOf(handle)))
                                              : registry.OpenHolder(*holder_pin.object());
   if (!holder.ok()) return holder.status();
-  auto retained = registry.AddHandle(callback, **holder, granted, callback.origin->target.function,
-                                     callback.context, FormFor(callback, granted),
-                                     EventType::kRetained);
+  auto retained =
+      registry.AddHandle(callback, **holder, granted, callback.origin->target.function,
+                         callback.context, FormFor(callback, granted), EventType::kRetained);
   return retained;
 }
 
@@ -157,7 +158,7 @@ Status Registry::Release(Handle handle) {
     if constexpr (kFaultDoubleRelease) std::this_thread::yield();  // a longer window
     Registry& registry = object->registry();
     Pause(PausePoint::kReleaseBeforeLock);
-    std::unique_lock lock(registry.mutex_);
+    std::unique_lock lock = base::LockBriefly(registry.mutex_);
     Pause(PausePoint::kReleaseUnderLock);
     // Somebody else may have been first since the pin (R2).
     if (!HandleTable::Get().IsLive(handle)) {
@@ -224,7 +225,7 @@ Result<Handle> Registry::Insert(Ref<Object> object, Handle holder_handle) {
 }
 
 std::unique_lock<std::mutex> Registry::LockIfLive(Handle handle) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = base::LockBriefly(mutex_);
   if (!HandleTable::Get().IsLive(handle)) lock.unlock();
   return lock;
 }

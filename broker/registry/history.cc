@@ -42,9 +42,7 @@ std::uint32_t Registry::TextOf(Object& object) noexcept {
 
 Record Registry::RecordOf(Handle handle, Object& object, Owner& owner,
                           std::int64_t now_ns) noexcept {
-  return {handle,          now_ns,
-          TextOf(object),  TextOf(owner),
-          CallingThread(), 0};
+  return {handle, now_ns, TextOf(object), TextOf(owner), CallingThread(), 0};
 }
 
 void Registry::Note(EventType type, Handle handle, Object& object, Owner& owner,

@@ -40,7 +40,8 @@ bool IsLive(std::uint32_t number) { return HandleTable::Get().form(number) != Fo
 std::int64_t Registry::AgeNs(std::uint32_t number) const noexcept {
   constexpr std::int64_t kTickNs = 100'000'000;
   return (TicksAt(options_.clock->CoarseMonotonicNs()) -
-          std::int64_t{HandleTable::Get().slot(number).created_ticks}) * kTickNs;
+          std::int64_t{HandleTable::Get().slot(number).created_ticks}) *
+         kTickNs;
 }
 
 bool Registry::LetsThrough(const HandleFilter& filter, std::uint32_t number) {

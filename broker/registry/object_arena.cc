@@ -1,5 +1,6 @@
 #include "broker/registry/object_arena.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -31,23 +32,34 @@ constexpr std::uint32_t kIsPointer = 1;  // the lowest bit of an adopted object'
 }  // namespace
 
 std::uint32_t ObjectArena::TakeCell() noexcept {
-  if (first_free_ != 0) {
-    const std::uint32_t number = first_free_ << 1U;
-    Permit(cell(number), kCellBytes);
+  std::uint32_t number = 0;
+  if (!free_.empty()) {
+    number = free_.back();
+    free_.pop_back();
     calls(number).store(0, std::memory_order_relaxed);
-    std::memcpy(&first_free_, cell(number), sizeof first_free_);
-    return number;
+  } else if (used_ < made_ || MakeChunk()) {
+    number = used_++ << 1U;
+  } else {
+    return 0;
   }
-  if (used_ == kMaxChunks * kChunkCells) return 0;
-  auto& chunk = chunks_[used_ >> kChunkBits];
-  if (chunk == nullptr) {
-    chunk.reset(new (std::nothrow) Chunk);
-    if (chunk == nullptr) return 0;
-    Forbid(chunk->cells.data(), sizeof chunk->cells);
-  }
-  const std::uint32_t number = used_++ << 1U;
   Permit(cell(number), kCellBytes);
   return number;
+}
+
+bool ObjectArena::MakeChunk() noexcept {
+  if (made_ == kMaxChunks * kChunkCells) return false;
+  auto& chunk = chunks_[made_ >> kChunkBits];
+  try {
+    const std::size_t cells = std::size_t{made_} + kChunkCells;
+    if (free_.capacity() < cells) free_.reserve(std::max(cells, 2 * free_.capacity()));
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  chunk.reset(new (std::nothrow) Chunk);
+  if (chunk == nullptr) return false;
+  Forbid(chunk->cells.data(), sizeof chunk->cells);
+  made_ += kChunkCells;
+  return true;
 }
 
 std::size_t ObjectArena::Take(std::span<std::uint32_t> numbers) noexcept {
@@ -56,6 +68,8 @@ std::size_t ObjectArena::Take(std::span<std::uint32_t> numbers) noexcept {
   for (; taken < numbers.size(); ++taken) {
     numbers[taken] = TakeCell();
     if (numbers[taken] == 0) break;
+    // It is written soon, and is to come from the processor that freed it.
+    __builtin_prefetch(cell(numbers[taken]), 1);
   }
   return taken;
 }
@@ -70,10 +84,9 @@ std::uint32_t ObjectArena::Adopt(Object* object) noexcept {
 
 void ObjectArena::Free(std::uint32_t number) noexcept {
   const std::lock_guard lock(mutex_);
-  Memory* const freed = cell(number);
-  std::memcpy(freed, &first_free_, sizeof first_free_);
-  first_free_ = number >> 1U;
-  Forbid(freed, kCellBytes);
+  const std::uint32_t cell_number = number & ~kIsPointer;
+  Forbid(cell(cell_number), kCellBytes);
+  free_.push_back(cell_number);
 }
 
 Object* ObjectArena::Get(std::uint32_t number) noexcept {

@@ -20,6 +20,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <vector>
 
 namespace belay::registry {
 
@@ -71,11 +72,15 @@ class ObjectArena {
   }
   // REQUIRES: mutex_ held. 0 if there is no memory.
   std::uint32_t TakeCell() noexcept;
+  bool MakeChunk() noexcept;
 
   std::mutex mutex_;
   std::array<std::unique_ptr<Chunk>, kMaxChunks> chunks_;
-  std::uint32_t used_ = 1;        // cells ever used are below; 0 never is
-  std::uint32_t first_free_ = 0;  // a list through the cells
+  std::uint32_t made_ = 0;  // cells there are
+  std::uint32_t used_ = 1;  // cells ever used are below; 0 never is
+  // Free cells; has room for all that there are, so that freeing needs no memory. Not a list through the cells:
+  // whoever takes one would wait for each to come from the processor that freed it.
+  std::vector<std::uint32_t> free_;
 };
 
 }  // namespace belay::registry

@@ -104,10 +104,10 @@ Status Registry::CloseOwnerWith(Handle handle, Contexts contexts) {
 void Registry::CloseOwnerLocked(Owner& closing, Contexts contexts) {
   closing.closed = true;
   // Those that drain already have release functions that have not begun, either.
-  for (std::uint32_t number = contexts == Contexts::kDrop ? draining_ : 0; number != 0;) {
-    Callback& callback = CallbackAt(number);
-    number = callback.owner_next;
-    if (&callback.owner() == &closing) callback.set(Callback::kDropContext);
+  if (contexts == Contexts::kDrop) {
+    ForEachDraining([&](Callback& callback) {
+      if (&callback.owner() == &closing) callback.set(Callback::kDropContext);
+    });
   }
   while (closing.first_callback != 0) {
     Callback& callback = CallbackAt(closing.first_callback);

@@ -287,8 +287,7 @@ TEST_P(CloseRaceTest, R12_ACloseMeetsAnOperationHalfway) {
   const Handle handle = *Registry::Register(owner, std::move(spec));
   const Handle typed = *Registry::Register(owner, typed_probe.TypedSpec("i64(i64)"));
   {
-    Halfway operation(GetParam().point,
-                      [&] { return GetParam().run(owner, handle, typed, late); });
+    Halfway operation(GetParam().point, [&] { return GetParam().run(owner, handle, typed, late); });
     EXPECT_EQ(registry->Close(0).code(), Code::kDeadlineExceeded);
     const Code code = operation.Finish();
     EXPECT_TRUE(code == Code::kClosed || code == Code::kStale || code == Code::kOwnerClosed)
@@ -307,35 +306,36 @@ TEST_P(CloseRaceTest, R12_ACloseMeetsAnOperationHalfway) {
 
 INSTANTIATE_TEST_SUITE_P(
     Operations, CloseRaceTest,
-    ::testing::Values(
-        Operation{"Call", PausePoint::kCallBeforeCheck,
-                  [](Handle, Handle handle, Handle, Probe&) { return Call(handle); }},
-        Operation{"Register", PausePoint::kRegisterBeforeLock,
-                  [](Handle owner, Handle, Handle, Probe& late) {
-                    return Registry::Register(owner, late.Spec()).status();
-                  }},
-        Operation{"Retain", PausePoint::kRetainBeforeLock,
-                  [](Handle, Handle handle, Handle, Probe&) {
-                    return Registry::Retain(handle, 0, 0).status();
-                  }},
-        Operation{"Release", PausePoint::kReleaseBeforeLock,
-                  [](Handle, Handle handle, Handle, Probe&) { return Registry::Release(handle); }},
-        Operation{"Unregister", PausePoint::kUnregisterBeforeLock,
-                  [](Handle, Handle handle, Handle, Probe&) {
-                    return Registry::Unregister(handle, Code::kUnregistered);
-                  }},
-        Operation{"PinTyped", PausePoint::kPinTypedBeforeLock,
-                  [](Handle, Handle, Handle typed, Probe&) {
-                    return Registry::PinTyped(typed, "i64(i64)").status();
-                  }},
-        Operation{"SubmitUncounted", PausePoint::kSubmitBeforeCount,
-                  [](Handle, Handle handle, Handle, Probe&) {
-                    return Registry::Invoke(handle, {}).status;
-                  }},
-        Operation{"SubmitCounted", PausePoint::kSubmitBeforeRecheck,
-                  [](Handle, Handle handle, Handle, Probe&) {
-                    return Registry::Invoke(handle, {}).status;
-                  }}),
+    ::testing::Values(Operation{"Call", PausePoint::kCallBeforeCheck,
+                                [](Handle, Handle handle, Handle, Probe&) { return Call(handle); }},
+                      Operation{"Register", PausePoint::kRegisterBeforeLock,
+                                [](Handle owner, Handle, Handle, Probe& late) {
+                                  return Registry::Register(owner, late.Spec()).status();
+                                }},
+                      Operation{"Retain", PausePoint::kRetainBeforeLock,
+                                [](Handle, Handle handle, Handle, Probe&) {
+                                  return Registry::Retain(handle, 0, 0).status();
+                                }},
+                      Operation{"Release", PausePoint::kReleaseBeforeLock,
+                                [](Handle, Handle handle, Handle, Probe&) {
+                                  return Registry::Release(handle);
+                                }},
+                      Operation{"Unregister", PausePoint::kUnregisterBeforeLock,
+                                [](Handle, Handle handle, Handle, Probe&) {
+                                  return Registry::Unregister(handle, Code::kUnregistered);
+                                }},
+                      Operation{"PinTyped", PausePoint::kPinTypedBeforeLock,
+                                [](Handle, Handle, Handle typed, Probe&) {
+                                  return Registry::PinTyped(typed, "i64(i64)").status();
+                                }},
+                      Operation{"SubmitUncounted", PausePoint::kSubmitBeforeCount,
+                                [](Handle, Handle handle, Handle, Probe&) {
+                                  return Registry::Invoke(handle, {}).status;
+                                }},
+                      Operation{"SubmitCounted", PausePoint::kSubmitBeforeRecheck,
+                                [](Handle, Handle handle, Handle, Probe&) {
+                                  return Registry::Invoke(handle, {}).status;
+                                }}),
     [](const auto& operation) { return operation.param.name; });
 
 }  // namespace

@@ -101,7 +101,8 @@ class CallPin {
     LightFence();
     if (HandleTable::waiting_reapers.load(std::memory_order_relaxed) != 0) [[unlikely]]
       ExitSlow(record, *cell);
-    record.top = cell;  // last: until here the cell says whose call it was, whatever a signal handler calls
+    record.top =
+        cell;  // last: until here the cell says whose call it was, whatever a signal handler calls
   }
   static void Withdraw() noexcept;
   Pinned HandOver() noexcept { return {std::exchange(slot_, nullptr), tls_record}; }

@@ -9,6 +9,8 @@
 #include <limits>
 #include <utility>
 
+#include "broker/base/brief_lock.h"
+
 namespace belay::registry {
 namespace {
 
@@ -23,35 +25,16 @@ steady_clock::time_point DeadlineAfter(std::int64_t timeout_ns) {
   return steady_clock::now() + std::chrono::nanoseconds(wait_ns);
 }
 
-// How often a taken lock is tried before a sleep, and how often an empty queue is looked at: the latter some ten
-// microseconds, what a sleep and a wake-up cost.
-constexpr int kTries = 64;
+// How often an empty queue is looked at before a sleep: for some ten microseconds, what a sleep and a wake-up cost.
 constexpr int kLooks = 400;
-
-void Pause() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#else
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-#endif
-}
 
 }  // namespace
 
-std::unique_lock<std::mutex> Queue::Lock() const {
-  std::unique_lock lock(mutex_, std::try_to_lock);
-  for (int tries = 0; !lock && tries < kTries; ++tries) {
-    Pause();
-    (void)lock.try_lock();
-  }
-  if (!lock) lock.lock();
-  return lock;
-}
-
 void Queue::LookOut(std::unique_lock<std::mutex>& lock) const {
   lock.unlock();
-  for (int looks = 0; looks < kLooks && !stirred_.load(std::memory_order_relaxed); ++looks) Pause();
-  lock = Lock();
+  for (int looks = 0; looks < kLooks && !stirred_.load(std::memory_order_relaxed); ++looks)
+    base::SpinPause();
+  lock = base::LockBriefly(mutex_);
 }
 
 Queue::Queue(ExecutorOptions options) : backlog_("queue", std::move(options)) {}
@@ -97,7 +80,7 @@ void Queue::ClearReadable() noexcept {
 
 Status Queue::Enqueue(Work* work) {
   const std::size_t size_bytes = work->size_bytes();
-  std::unique_lock lock = Lock();
+  std::unique_lock lock = base::LockBriefly(mutex_);
   const Backlog::Verdict verdict = backlog_.Ask(size_bytes);
   if (verdict != Backlog::Verdict::kFits) {
     const Backlog::Load load = backlog_.load();
@@ -113,7 +96,7 @@ Status Queue::Enqueue(Work* work) {
 }
 
 bool Queue::EnqueueRelease(Work* work) noexcept {
-  std::unique_lock lock = Lock();
+  std::unique_lock lock = base::LockBriefly(mutex_);
   if (backlog_.closed()) return false;
   backlog_.PushRelease(work);
   stirred_.store(true, std::memory_order_relaxed);
@@ -124,7 +107,7 @@ bool Queue::EnqueueRelease(Work* work) noexcept {
 }
 
 Polled Queue::Poll(std::span<Work*> out, std::int64_t timeout_ns) {
-  std::unique_lock lock = Lock();
+  std::unique_lock lock = base::LockBriefly(mutex_);
   if (backlog_.empty() && timeout_ns != 0 && !backlog_.closed() && interrupts_ == 0) LookOut(lock);
   if (backlog_.empty() && timeout_ns != 0) {
     const auto deadline = DeadlineAfter(timeout_ns);

@@ -4,8 +4,8 @@
 // complete in whatever way the Work has. It may block in Poll(), or watch an eventfd from an event loop
 // of its own and Poll() without blocking. Pollers come and go; the queue stays.
 //
-// A poller that finds nothing looks on for some microseconds before it sleeps, and whoever finds the lock taken
-// tries a few times more: both are over sooner than a sleep and a wake-up, which cost each side a system call.
+// A poller that finds nothing looks on for some microseconds before it sleeps: a sleep and a wake-up cost each
+// side a system call.
 //
 // Invariants
 //   - A work that was taken is handed to exactly one Poll(), or refused by Close(): calls and release
@@ -86,8 +86,6 @@ class Queue final : public Executor {
   void SetReadable() noexcept;
   void ClearReadable() noexcept;
 
-  // Locks mutex_, which is held for some tens of nanoseconds at a time.
-  std::unique_lock<std::mutex> Lock() const;
   // Waits for something to poll without sleeping, and without the lock; gives up soon.
   void LookOut(std::unique_lock<std::mutex>& lock) const;
 

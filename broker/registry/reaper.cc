@@ -14,6 +14,7 @@
 #include <array>
 #include <span>
 
+#include "broker/base/brief_lock.h"
 #include "broker/registry/faults.h"
 #include "broker/registry/pin.h"
 #include "broker/registry/registry.h"
@@ -22,6 +23,7 @@ namespace belay::registry {
 namespace {
 
 constexpr std::int64_t kNapNs = 1'000'000;
+// What is done at a time under the mutex: some microseconds.
 constexpr std::size_t kBatch = 64;
 
 // A process forked inside a release function has no thread but the reaper's, and must run none of its
@@ -43,7 +45,8 @@ bool Registry::NothingLeft() const {
 }
 
 bool Registry::HasWork() const {
-  return retired_ != 0 || fenced_ != 0 || draining_ != 0 || !due_notices_.empty();
+  return retired_ != 0 || fenced_ != 0 || !draining_.empty() || !fenced_draining_.empty() ||
+         !due_notices_.empty();
 }
 
 void Registry::Reap() {
@@ -68,7 +71,8 @@ void Registry::Reap() {
     if (may_sleep) {
       asleep_ = true;
       SleepUntilPoked(lock, seen);
-    } else if (progress && hurried_.load(std::memory_order_relaxed) == 0 && close_state_ == CloseState::kOpen) {
+    } else if (progress && hurried_.load(std::memory_order_relaxed) == 0 &&
+               close_state_ == CloseState::kOpen) {
       lock.unlock();
       table.WaitForPoke(seen, kNapNs);
       lock.lock();
@@ -114,33 +118,29 @@ void Registry::SleepUntilPoked(std::unique_lock<std::mutex>& lock, std::uint64_t
 Registry::Awaited Registry::WhatHoldsTheRest() const {
   Awaited awaited;
   awaited.hazards = fenced_ != 0;
-  for (std::uint32_t number = draining_; number != 0;) {
-    const Callback& callback = CallbackAt(number);
+  ForEachDraining([&](const Callback& callback) {
     if (callback.in_flight() != 0) {
       awaited.calls = true;
     } else if (callback.pins() == 0) {
       awaited.hazards = true;
     }
-    number = callback.owner_next;
-  }
+  });
   return awaited;
 }
 
 bool Registry::ReapOnce(std::unique_lock<std::mutex>& lock) {
   HandleTable& table = HandleTable::Get();
   news_ = false;
-  while (retired_ != 0) {
-    ColdSlot& cold = table.cold(retired_);
-    const std::uint32_t number = retired_;
-    retired_ = cold.next();
+  // What the rounds before have left, mostly nothing, goes with what has come since; the mutex is held for no
+  // more than that, for everybody who registers or releases wants it.
+  for (std::uint32_t number = std::exchange(fenced_, std::exchange(retired_, 0)); number != 0;) {
+    ColdSlot& cold = table.cold(number);
+    const std::uint32_t left = number;
+    number = cold.next();
     cold.next() = fenced_;
-    fenced_ = number;
+    fenced_ = left;
   }
-  for (std::uint32_t number = draining_; number != 0;) {
-    Callback& callback = CallbackAt(number);
-    callback.set(Callback::kFenced);
-    number = callback.owner_next;
-  }
+  fenced_draining_.Append(draining_);
   std::vector<OwnedContext> notices = std::move(due_notices_);
   due_notices_.clear();
 
@@ -149,7 +149,7 @@ bool Registry::ReapOnce(std::unique_lock<std::mutex>& lock) {
   RunAll(notices);
   HeavyFence(table.fence_mode());
   table.Scan(scan_);
-  lock.lock();
+  lock = base::LockBriefly(mutex_);
   const bool released = ReleaseDrained(lock);
   const bool freed = FreeRetired(lock);
   return ran_notices || released || freed;
@@ -199,51 +199,60 @@ bool Registry::FreeRetired(std::unique_lock<std::mutex>& lock) {
       }
       freed.object->DropReference();
     }
-    lock.lock();
+    lock = base::LockBriefly(mutex_);
   }
   return progress;
 }
 
 bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock) {
-  std::uint32_t ready = 0;
-  std::uint32_t rest = std::exchange(draining_, 0);
-  while (rest != 0) {
-    Callback& callback = CallbackAt(rest);
-    rest = callback.owner_next;
-    const bool in_use =
-        scan_.HasObject(callback.id) || callback.pins() != 0 || callback.in_flight() != 0;
-    std::uint32_t& list = callback.has(Callback::kFenced) && (!in_use || kFaultReleaseEarly) ? ready : draining_;
-    callback.owner_next = std::exchange(list, callback.id);
-  }
-  const bool progress = ready != 0;
-  while (ready != 0) {
-    std::array<Callback*, kBatch> released;
+  CallbackQueue rest = std::exchange(fenced_draining_, {});
+  bool progress = false;
+  while (!rest.empty()) {
+    std::array<Callback*, kBatch> ready;
     std::size_t count = 0;
-    const std::uint32_t hurried = hurried_.load(std::memory_order_relaxed);
-    std::uint32_t next = ready;
-    lock.unlock();
-    while (next != 0 && count < kBatch) {
-      Callback& callback = CallbackAt(next);
-      next = callback.owner_next;
-      CallbackExtra* const extra = callback.extra.load(std::memory_order_acquire);
-      // The executor may run it, and with it drop the callback and what kept the executor, in a moment.
-      const std::shared_ptr<void> keeper = extra == nullptr ? nullptr : extra->executor_keeper;
-      const bool handed_over = extra != nullptr && extra->executor != nullptr &&
-                               extra->executor->EnqueueRelease(&extra->release_work);
-      if (handed_over) continue;
-      RunRelease(callback);
-      released[count++] = &callback;
-      if (extra != nullptr) break;  // may have drain notices
-      // Those who wait for a callback are told as soon as its own function has run, also if they have come to
-      // wait since.
-      if (callback.has(Callback::kAwaited)) break;
-      if (hurried_.load(std::memory_order_relaxed) != hurried) break;
+    for (std::size_t looked = 0; looked < kBatch && !rest.empty(); ++looked) {
+      Callback& callback = rest.PopFront();
+      const bool in_use =
+          scan_.HasObject(callback.id) || callback.pins() != 0 || callback.in_flight() != 0;
+      if (in_use && !kFaultReleaseEarly) {
+        fenced_draining_.PushBack(callback);
+      } else {
+        ready[count++] = &callback;
+      }
     }
-    lock.lock();
-    ready = next;
-    MarkReleased(std::span(released).first(count), lock);
+    progress = progress || count != 0;
+    std::span<Callback* const> left = std::span(ready).first(count);
+    while (!left.empty()) left = left.subspan(ReleaseSome(left, lock));
   }
   return progress;
+}
+
+// Runs release functions from the first on, until somebody is to be told; returns how many.
+std::size_t Registry::ReleaseSome(std::span<Callback* const> ready,
+                                  std::unique_lock<std::mutex>& lock) {
+  std::array<Callback*, kBatch> released;
+  std::size_t count = 0;
+  std::size_t ran = 0;
+  const std::uint32_t hurried = hurried_.load(std::memory_order_relaxed);
+  lock.unlock();
+  for (bool tell = false; ran < ready.size() && !tell; ++ran) {
+    Callback& callback = *ready[ran];
+    CallbackExtra* const extra = callback.extra.load(std::memory_order_acquire);
+    // The executor may run it, and with it drop the callback and what kept the executor, in a moment.
+    const std::shared_ptr<void> keeper = extra == nullptr ? nullptr : extra->executor_keeper;
+    const bool handed_over = extra != nullptr && extra->executor != nullptr &&
+                             extra->executor->EnqueueRelease(&extra->release_work);
+    if (handed_over) continue;
+    RunRelease(callback);
+    released[count++] = &callback;
+    // Those who wait for a callback, or want notice of it, are told as soon as its own function has run, also if
+    // they have come to wait since.
+    tell = extra != nullptr || callback.has(Callback::kAwaited) ||
+           hurried_.load(std::memory_order_relaxed) != hurried;
+  }
+  lock = base::LockBriefly(mutex_);
+  MarkReleased(std::span(released).first(count), lock);
+  return ran;
 }
 
 void Registry::RunRelease(Callback& callback) {
@@ -273,7 +282,7 @@ void Registry::MarkReleased(std::span<Callback* const> released,
   lock.unlock();
   RunAll(notices);
   for (Callback* const callback : released) callback->DropReference();
-  lock.lock();
+  lock = base::LockBriefly(mutex_);
 }
 
 void ReleaseWork::Run() noexcept {

@@ -37,7 +37,10 @@ Registry::Registry(RegistryOptions options)
       opened_ns_(options_.clock->CoarseMonotonicNs()),
       opened_unix_ns_(options_.clock->WallNs()),
       graveyard_(MakeGraveyard(options_)),
-      events_(options_.events == 0 ? nullptr : std::make_unique<EventRing>(options_.events, HandleTable::Get().fence_mode())) {}
+      events_(options_.events == 0
+                  ? nullptr
+                  : std::make_unique<EventRing>(options_.events, HandleTable::Get().fence_mode())) {
+}
 
 Registry::~Registry() = default;
 
@@ -66,9 +69,8 @@ Result<Ref<Registry>> Registry::Open(RegistryOptions options) {
   {
     const std::lock_guard lock(registry->mutex_);
     registry->reaper_id_ = registry->reaper_.get_id();
-    auto handle =
-        registry->AddHandle(*registry, *registry->root_, 0, nullptr, nullptr, Form::kSlow,
-                            EventType::kOwnerOpened);
+    auto handle = registry->AddHandle(*registry, *registry->root_, 0, nullptr, nullptr, Form::kSlow,
+                                      EventType::kOwnerOpened);
     if (handle.ok()) {
       registry->handle_ = *handle;
     } else {

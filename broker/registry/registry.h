@@ -280,8 +280,7 @@ class Registry final : public Object {
   Record RecordOf(Handle handle, Object& object, Owner& owner, std::int64_t now_ns) noexcept;
   std::uint32_t TextOf(Object& object) noexcept;
   base::Result<Handle> AddHandle(Object& object, Owner& holder, std::uint32_t rights,
-                                 NativeFunction function, void* context, Form form,
-                                 EventType type);
+                                 NativeFunction function, void* context, Form form, EventType type);
   void RetireHandle(std::uint32_t slot);
   // Takes the context from `spec` when nothing can fail any more.
   static base::Result<Handle> TryRegister(Handle owner, CallbackSpec& spec);
@@ -292,6 +291,14 @@ class Registry final : public Object {
   static void UnlinkHeld(std::uint32_t slot, Owner& holder);
   Owner& HolderOf(std::uint32_t slot);
   static Callback& CallbackAt(std::uint32_t number);
+  // Calls fn(callback) for each callback that is to be released. REQUIRES: mutex_ is held.
+  template <typename Fn>
+  void ForEachDraining(Fn fn) const {
+    for (const CallbackQueue* queue : {&fenced_draining_, &draining_}) {
+      for (std::uint32_t number = queue->first; number != 0; number = CallbackAt(number).owner_next)
+        fn(CallbackAt(number));
+    }
+  }
   // The owner behind a pinned handle of kind owner or broker, if it is open.
   base::Result<Owner*> OpenHolder(Object& object);
   // The form that handles with these rights have while the callback is in the state it is in.
@@ -340,6 +347,7 @@ class Registry final : public Object {
   void SleepUntilPoked(std::unique_lock<std::mutex>& lock, std::uint64_t seen);
   bool FreeRetired(std::unique_lock<std::mutex>& lock);
   bool ReleaseDrained(std::unique_lock<std::mutex>& lock);
+  std::size_t ReleaseSome(std::span<Callback* const> ready, std::unique_lock<std::mutex>& lock);
   // REQUIRES: mutex_ not held. Runs the release function, and tells who asked to be told.
   void RunRelease(Callback& callback);
   // Takes over the references of the callbacks. Lets `lock` go while it runs drain notices.
@@ -368,10 +376,13 @@ class Registry final : public Object {
   Origins origins_;
   Spares spare_slots_;
   Spares spare_cells_;
-  std::uint64_t unfreed_handles_ = 0;      // live, or retired and not yet freed
-  std::uint32_t retired_ = 0;              // list of retired slots that no fence has covered yet
-  std::uint32_t fenced_ = 0;               // list of retired slots that wait for a clean scan
-  std::uint32_t draining_ = 0;             // list of callbacks, each with a reference of its own
+  std::uint64_t unfreed_handles_ = 0;  // live, or retired and not yet freed
+  std::uint32_t retired_ = 0;          // list of retired slots that no fence has covered yet
+  std::uint32_t fenced_ = 0;           // list of retired slots that wait for a clean scan
+  // Callbacks that are to be released, each with a reference of its own: what no fence has covered yet, and what
+  // waits for a scan that finds it unused.
+  CallbackQueue draining_;
+  CallbackQueue fenced_draining_;
   std::vector<OwnedContext> due_notices_;  // drain notices that the reaper is to run
   std::uint64_t unreleased_callbacks_ = 0;
   // Those who wait for the reaper: it does not nap. Written under mutex_; relaxed, for it is only looked at
