@@ -86,6 +86,8 @@ class AsyncCall final : public Work {
   // NOT_FOUND: it has ended, or there never was such a call.
   static base::Status CancelById(std::uint64_t id, Cancel mode);
 
+  // Runs it on the calling thread, which has seen to it that the callback stays.
+  void RunHere(Callback& callback);
   // Work: on the thread of the callback's executor.
   void Run() noexcept override;
   void Refuse(const base::Status& why) noexcept override;

@@ -69,7 +69,9 @@ TEST_F(RaceTest, R5_ACallThatSetItsHazardHoldsUpTheReleaseAndIsRefused) {
     Event go;
     Status status;
     std::thread caller([&] {
-      if (!is_first) EXPECT_TRUE(Call(before).ok());
+      if (!is_first) {
+        EXPECT_TRUE(Call(before).ok());
+      }
       warmed.Set();
       EXPECT_TRUE(go.Wait());
       status = Call(handle);

@@ -205,13 +205,13 @@ bool Registry::FreeRetired(std::unique_lock<std::mutex>& lock) {
 }
 
 bool Registry::ReleaseDrained(std::unique_lock<std::mutex>& lock) {
-  CallbackQueue rest = std::exchange(fenced_draining_, {});
+  unlooked_ = std::exchange(fenced_draining_, {});
   bool progress = false;
-  while (!rest.empty()) {
+  while (!unlooked_.empty()) {
     std::array<Callback*, kBatch> ready;
     std::size_t count = 0;
-    for (std::size_t looked = 0; looked < kBatch && !rest.empty(); ++looked) {
-      Callback& callback = rest.PopFront();
+    for (std::size_t looked = 0; looked < kBatch && !unlooked_.empty(); ++looked) {
+      Callback& callback = unlooked_.PopFront();
       const bool in_use =
           scan_.HasObject(callback.id) || callback.pins() != 0 || callback.in_flight() != 0;
       if (in_use && !kFaultReleaseEarly) {

@@ -5,6 +5,7 @@
 #include "broker/registry/handle_table.h"
 #include "broker/registry/misuse.h"
 #include "broker/registry/registry.h"
+#include "broker/registry/thread_record.h"
 
 namespace belay::registry {
 
@@ -81,6 +82,11 @@ Status WrongKind(Handle handle, std::string_view wanted) {
 Status Misused(Handle handle, Status status) {
   Graveyard& graveyard = HandleTable::Get().object_of(SlotOf(handle)).registry().graveyard();
   return ApplyMisusePolicy(graveyard, Registry::HolderPolicy(handle), std::move(status));
+}
+
+Status TooDeep() {
+  return Status(Code::kRecursionLimit,
+                "calls are nested " + std::to_string(kMaxDepth) + " deep on this thread");
 }
 
 Status OverBudget(const Owner& owner, std::string_view what, std::uint64_t most) {

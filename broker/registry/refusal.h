@@ -22,6 +22,8 @@ base::Status WrongKind(Handle handle, std::string_view wanted);
 base::Status Misused(Handle handle, base::Status status);
 // As NoObject, without consequences.
 base::Status Explained(Handle handle);
+// RECURSION_LIMIT: the thread is in as many calls as it may be.
+base::Status TooDeep();
 // RESOURCE_EXHAUSTED: the owner has all the `what` that its budget allows.
 base::Status OverBudget(const Owner& owner, std::string_view what, std::uint64_t most);
 // Why its breaker refuses calls. REQUIRES: it has been quarantined.

@@ -294,7 +294,7 @@ class Registry final : public Object {
   // Calls fn(callback) for each callback that is to be released. REQUIRES: mutex_ is held.
   template <typename Fn>
   void ForEachDraining(Fn fn) const {
-    for (const CallbackQueue* queue : {&fenced_draining_, &draining_}) {
+    for (const CallbackQueue* queue : {&unlooked_, &fenced_draining_, &draining_}) {
       for (std::uint32_t number = queue->first; number != 0; number = CallbackAt(number).owner_next)
         fn(CallbackAt(number));
     }
@@ -379,10 +379,11 @@ class Registry final : public Object {
   std::uint64_t unfreed_handles_ = 0;  // live, or retired and not yet freed
   std::uint32_t retired_ = 0;          // list of retired slots that no fence has covered yet
   std::uint32_t fenced_ = 0;           // list of retired slots that wait for a clean scan
-  // Callbacks that are to be released, each with a reference of its own: what no fence has covered yet, and what
-  // waits for a scan that finds it unused.
+  // Callbacks that are to be released, each with a reference of its own: what no fence has covered yet, what waits
+  // for a scan that finds it unused, and what the reaper has not yet looked at after the last scan.
   CallbackQueue draining_;
   CallbackQueue fenced_draining_;
+  CallbackQueue unlooked_;
   std::vector<OwnedContext> due_notices_;  // drain notices that the reaper is to run
   std::uint64_t unreleased_callbacks_ = 0;
   // Those who wait for the reaper: it does not nap. Written under mutex_; relaxed, for it is only looked at

@@ -27,7 +27,7 @@ OriginRef At(
   origin.label = "label";
   origin.site = site;
   change(origin);
-  return origins.Get(std::move(origin));
+  return origins.Get({origin.target, origin.release, origin.label, origin.site});
 }
 
 TEST(OriginsTest, R15_WhatDiffersInAnythingIsAnotherOrigin) {

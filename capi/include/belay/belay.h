@@ -546,7 +546,8 @@ typedef struct belay_pin_info {
 
 /* Pins a typed callback: until belay_unpin its function and context may be called directly, from any
  * thread, at the speed of a function pointer. Released or unregistered meanwhile, it stays callable
- * through the pin, and its release function waits for the unpin.
+ * through the pin, and its release function waits for the unpin: so it does when the pin's holder closes, for
+ * the function may be running. The broker's close waits for the unpin as well.
  * Errors: INVALID_ARGUMENT with reason SIGNATURE_MISMATCH, naming both signatures, when the callback
  * was registered with another; FAILED_PRECONDITION if it is not typed; as belay_invoke. */
 BELAY_API belay_status belay_pin(belay_handle callback, const char *signature, belay_pin_info *info);
@@ -566,16 +567,16 @@ typedef struct belay_handle_info {
   uint32_t struct_size;
   int32_t kind; /* BELAY_KIND_... */
   belay_handle handle;
-  belay_handle owner;  /* that registered the object */
-  belay_handle holder; /* owner that holds this handle */
-  int32_t state;       /* BELAY_STATE_... */
-  uint32_t rights;     /* BELAY_RIGHT_..., of a callback's handle */
-  uint64_t references; /* live handles of the object */
-  uint64_t pins;       /* pins held, belay_pin */
-  uint64_t in_flight;  /* calls running now; a moment's view */
-  uint64_t calls;      /* calls begun; exact */
-  uint64_t failures;   /* calls that ended in BELAY_CALLBACK_FAILED; exact */
-  int64_t created_unix_ns;
+  belay_handle owner;      /* that registered the object */
+  belay_handle holder;     /* owner that holds this handle */
+  int32_t state;           /* BELAY_STATE_... */
+  uint32_t rights;         /* BELAY_RIGHT_..., of a callback's handle */
+  uint64_t references;     /* live handles of the object */
+  uint64_t pins;           /* pins held, belay_pin */
+  uint64_t in_flight;      /* calls running now; a moment's view */
+  uint64_t calls;          /* calls begun; exact */
+  uint64_t failures;       /* calls that ended in BELAY_CALLBACK_FAILED; exact */
+  int64_t created_unix_ns; /* this and the next in steps of a tenth of a second */
   int64_t age_ns;
   char owner_name[256];
   char holder_name[256];
