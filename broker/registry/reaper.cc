@@ -90,11 +90,12 @@ void Registry::Reap() {
   const std::shared_ptr<Pool> pool = std::move(pool_);
   lock.unlock();
   if (pool != nullptr) pool->Close();
-  attachment.reset();
-  root = {};
   if (events_ != nullptr) events_->EndWaits();
+  // Before the attachment: whoever sees that end may take log and clock away.
   graveyard_->Close();
   table.graveyards().Closed(*graveyard_);
+  attachment.reset();
+  root = {};
   lock.lock();
   close_state_ = CloseState::kClosed;
   progress_.notify_all();
