@@ -51,9 +51,16 @@ class RaceTest : public RegistryTest {
     ASSERT_TRUE(Registry::Release(Register(bob_, other, "other")).ok());
     ASSERT_TRUE(other.released.Wait());
   }
-  Handle RegisterGated(Probe& probe) {
+  enum class Where { kGate, kPool };
+  Handle RegisterAt(Where where, Probe& probe) {
     CallbackSpec spec = probe.Spec("gated");
-    spec.gate.max_concurrency = 1;
+    if (where == Where::kGate) {
+      spec.gate.max_concurrency = 1;
+    } else {
+      const ExecutorRef pool = *PoolOf(alice_);
+      spec.executor = pool.executor;
+      spec.executor_keeper = pool.keeper;
+    }
     return *Registry::Register(alice_, std::move(spec));
   }
 };
@@ -181,27 +188,31 @@ TEST_F(RaceTest, R7_ADrainThatHasNotBegunToWaitMissesNothing) {
 
 // A transient pin keeps memory, not the context: the call must not begin once the release function has run.
 TEST_F(RaceTest, R5_ASubmittedCallThatIsNotYetCountedDoesNotRunAfterTheRelease) {
-  Probe& probe = NewProbe();
-  const Handle handle = RegisterGated(probe);
-  Halfway submit(PausePoint::kSubmitBeforeCount,
-                 [=] { return Registry::Invoke(handle, {}).status; });
-  ASSERT_TRUE(Registry::Release(handle).ok());
-  ASSERT_TRUE(probe.released.Wait());
-  EXPECT_EQ(submit.Finish(), Code::kStale);
-  EXPECT_EQ(probe.calls.load(), 0);
+  for (const Where where : {Where::kGate, Where::kPool}) {
+    Probe& probe = NewProbe();
+    const Handle handle = RegisterAt(where, probe);
+    Halfway submit(PausePoint::kSubmitBeforeCount,
+                   [=] { return Registry::Invoke(handle, {}).status; });
+    ASSERT_TRUE(Registry::Release(handle).ok());
+    ASSERT_TRUE(probe.released.Wait());
+    EXPECT_EQ(submit.Finish(), Code::kStale);
+    EXPECT_EQ(probe.calls.load(), 0);
+  }
 }
 
 TEST_F(RaceTest, R5_ASubmittedCallThatIsCountedHoldsUpTheReleaseAndTakesItselfBack) {
-  Probe& probe = NewProbe();
-  const Handle handle = RegisterGated(probe);
-  Halfway submit(PausePoint::kSubmitBeforeRecheck,
-                 [=] { return Registry::Invoke(handle, {}).status; });
-  ASSERT_TRUE(Registry::Release(handle).ok());
-  WaitForARound();
-  EXPECT_EQ(probe.releases.load(), 0);
-  EXPECT_EQ(submit.Finish(), Code::kStale);
-  EXPECT_TRUE(probe.released.Wait());
-  EXPECT_EQ(probe.calls.load(), 0);
+  for (const Where where : {Where::kGate, Where::kPool}) {
+    Probe& probe = NewProbe();
+    const Handle handle = RegisterAt(where, probe);
+    Halfway submit(PausePoint::kSubmitBeforeRecheck,
+                   [=] { return Registry::Invoke(handle, {}).status; });
+    ASSERT_TRUE(Registry::Release(handle).ok());
+    WaitForARound();
+    EXPECT_EQ(probe.releases.load(), 0);
+    EXPECT_EQ(submit.Finish(), Code::kStale);
+    EXPECT_TRUE(probe.released.Wait());
+    EXPECT_EQ(probe.calls.load(), 0);
+  }
 }
 
 TEST_F(RaceTest, R18_ACallThatAPollHasTakenFromAQueueThatClosesIsAbandonedOnce) {

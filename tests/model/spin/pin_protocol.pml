@@ -101,7 +101,7 @@ inline Retire(h) {
   fi
 }
 
-/* CallPin, the call, ~CallPin. */
+/* CallPin::EnterAgain, the call, CallPin::Leave. */
 proctype Caller(byte t) {
   byte calls = 0;
   byte h = 0;
@@ -151,13 +151,19 @@ end_inside:
      goto over;
 #endif
 #ifndef PORTABLE
-     if
+     if /* Leave: the one look that most calls take */
+     :: !waiting_reapers -> goto over
+     :: else
+     fi;
+     if /* ExitSlow: somebody waits, but for this handle? */
      :: key[SLOT(h)] == h -> goto over
      :: else
      fi;
+     goto awaited;
 #endif
 withdraw:
      atomic { empty(buffer[t]) -> hazard[t] = 0 }; /* sequentially consistent: a fence */
+awaited:
      if
      :: waiting_reapers -> poked = 1
      :: else
