@@ -100,8 +100,9 @@ TEST_F(WatchTest, S3_ThePauseGrowsToTenSecondsAndNoFurther) {
   std::atomic<bool> fails{true};
   const Probe probe =
       Probe::Native(owner_, [&](const registry::Request& request, std::string*) -> Status {
+        const bool failing = fails.load();  // before the test can be over
         mail.Put(Decode(request.payload));
-        return fails.load() ? Status(Code::kCallbackFailed, "no") : Status();
+        return failing ? Status(Code::kCallbackFailed, "no") : Status();
       });
   MustAttach(probe, "a/");
   store_->Put("a/1");
