@@ -100,8 +100,8 @@ Status Broker::Start() {
   wish.events = options_.events;
   wish.misuse = options_.misuse;
   wish.stuck_after_ns = options_.stuck_after_ns;
-  wish.on_released = [weak = weak_from_this()](const registry::Object& callback) {
-    if (const auto self = weak.lock()) self->CallbackReleased(callback);
+  wish.on_released = [weak = weak_from_this()](std::span<registry::Callback* const> callbacks) {
+    if (const auto self = weak.lock()) self->CallbacksReleased(callbacks);
   };
   auto opened = Registry::Open(std::move(wish));
   if (!opened.ok()) return opened.status();
@@ -191,9 +191,9 @@ void Broker::InvokeAsync(Handle handle, registry::Request request, registry::Asy
   parts_->pool->InvokeAsync(handle, std::move(request), std::move(done));
 }
 
-void Broker::CallbackReleased(const registry::Object& callback) {
-  parts_->names->CallbackReleased(callback);
-  if (parts_->watches != nullptr) parts_->watches->CallbackReleased(callback);
+void Broker::CallbacksReleased(std::span<registry::Callback* const> callbacks) {
+  parts_->names->CallbacksReleased(callbacks);
+  if (parts_->watches != nullptr) parts_->watches->CallbacksReleased(callbacks);
 }
 
 }  // namespace belay::engine

@@ -145,7 +145,7 @@ class Broker : public std::enable_shared_from_this<Broker> {
 
   // Makes registry and owners.
   base::Status Start();
-  void CallbackReleased(const registry::Object& callback);
+  void CallbacksReleased(std::span<registry::Callback* const> callbacks);
 
   struct Parts;  // what the above is made of
   const BrokerOptions options_;

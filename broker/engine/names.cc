@@ -164,9 +164,10 @@ void Names::UnbindCallback(Handle callback) {
   DropFromAll(object->get());
 }
 
-void Names::CallbackReleased(const registry::Object& callback) {
+void Names::CallbacksReleased(std::span<registry::Callback* const> callbacks) {
   const std::lock_guard lock(mutex_);
-  DropFromAll(&callback);
+  if (by_callback_.empty()) return;  // mostly, and there may be a million of them
+  for (const registry::Callback* const callback : callbacks) DropFromAll(callback);
 }
 
 void Names::Close() {

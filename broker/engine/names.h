@@ -50,9 +50,9 @@ class Names {
                               std::size_t limit);
   std::string NameOf(registry::Handle callback);
 
-  // The callback's release function has run: drops it from its names. While a member of any, every
+  // The callbacks' release functions have run: drops them from their names. While a member of any, every
   // callback stays an object of its own, so that its address says which one it is.
-  void CallbackReleased(const registry::Object& callback);
+  void CallbacksReleased(std::span<registry::Callback* const> callbacks);
   // Unbinds everything; Bind() fails from then on.
   void Close();
 

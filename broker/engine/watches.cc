@@ -127,15 +127,18 @@ void Watches::Detached(Watch& watch) {
   ended = End(watch);
 }
 
-void Watches::CallbackReleased(const registry::Object& callback) {
+void Watches::CallbacksReleased(std::span<registry::Callback* const> callbacks) {
   std::vector<Ref<Watch>> ended;
   std::vector<std::string> lines;
   {
     const std::lock_guard lock(mutex_);
-    for (auto found = by_callback_.find(&callback); found != by_callback_.end();
-         found = by_callback_.find(&callback)) {
-      lines.push_back(found->second->Describe() + " ends: the callback is no longer registered");
-      ended.push_back(End(*found->second));
+    if (by_callback_.empty()) return;
+    for (const registry::Callback* const callback : callbacks) {
+      for (auto found = by_callback_.find(callback); found != by_callback_.end();
+           found = by_callback_.find(callback)) {
+        lines.push_back(found->second->Describe() + " ends: the callback is no longer registered");
+        ended.push_back(End(*found->second));
+      }
     }
   }
   for (const std::string& line : lines) Log(LogLevel::kInfo, line);

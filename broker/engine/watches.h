@@ -64,8 +64,8 @@ class Watches : public std::enable_shared_from_this<Watches> {
   // See Broker::AttachWatch.
   base::Result<registry::Handle> Attach(const WatchOptions& options);
   void Detached(Watch& watch);
-  // The callback's release function has run: its watches end.
-  void CallbackReleased(const registry::Object& callback);
+  // The callbacks' release functions have run: their watches end.
+  void CallbacksReleased(std::span<registry::Callback* const> callbacks);
   // Ends all watches and the thread. Waits for the thread, unless called on it; not for callbacks.
   void Stop();
 

@@ -86,6 +86,7 @@ class Backlog {
     assert(work->kind == Work::Kind::kCall);
     ++load_.calls;
     load_.bytes += size_bytes;
+    work->counted_bytes = size_bytes;
     works_.PushBack(work);
   }
   // REQUIRES: !closed()
@@ -101,14 +102,20 @@ class Backlog {
       --load_.releases;
     } else {
       --load_.calls;
-      load_.bytes -= work->size_bytes();
+      load_.bytes -= work->counted_bytes;
     }
     return work;
+  }
+  // Everything at once, without a look at any.
+  WorkList TakeAll() noexcept {
+    load_ = {};
+    return std::move(works_);
   }
   // Hands over what is queued, for RefuseAll().
   WorkList Close() noexcept;
 
   bool empty() const noexcept { return works_.empty(); }
+  std::size_t size() const noexcept { return load_.calls + load_.releases; }
   bool closed() const noexcept { return closed_; }
   const Load& load() const noexcept { return load_; }
   // "queue 'ui'"

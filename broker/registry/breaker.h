@@ -85,18 +85,23 @@ class Breaker {
 
   // Whether a call may begin. One that may must be reported, exactly once. Why not: Refusal().
   [[nodiscard]] Permit Admit(std::int64_t now_ns) {
-    // relaxed: the epoch is all that is learnt from it.
-    const std::uint64_t epoch = closed_epoch_.load(std::memory_order_relaxed);
-    if (epoch != 0) [[likely]]
-      return Permit(epoch);
-    return AdmitSlow(now_ns);
+    const Permit permit = AdmitIfClosed();
+    return permit ? permit : AdmitSlow(now_ns);
   }
   // How an admitted call ended.
   Change Report(Permit permit, base::Code outcome, std::int64_t now_ns) {
-    if (IsAnswer(outcome) && failures_.load(std::memory_order_relaxed) == 0 &&
-        permit.epoch_ == closed_epoch_.load(std::memory_order_relaxed)) [[likely]]
-      return Change::kNone;
-    return ReportSlow(permit, outcome, now_ns);
+    return ChangesNothing(permit, outcome) ? Change::kNone : ReportSlow(permit, outcome, now_ns);
+  }
+
+  // What these two come to nearly always, for who would have to ask a clock: a permit while it is closed, and
+  // whether there is nothing to report. If not, Admit() and Report() decide.
+  [[nodiscard]] Permit AdmitIfClosed() const noexcept {
+    // relaxed: the epoch is all that is learnt from it.
+    return Permit(closed_epoch_.load(std::memory_order_relaxed));
+  }
+  [[nodiscard]] bool ChangesNothing(Permit permit, base::Code outcome) const noexcept {
+    return IsAnswer(outcome) && failures_.load(std::memory_order_relaxed) == 0 &&
+           permit.epoch_ == closed_epoch_.load(std::memory_order_relaxed);
   }
 
   // A caller has given up waiting for an answer that may still come. Counts as a failure while closed; a probe

@@ -1,5 +1,6 @@
 #include "broker/registry/call_slot.h"
 
+#include <algorithm>
 #include <new>
 
 #include "broker/registry/handle_table.h"
@@ -12,6 +13,13 @@ constexpr std::uint64_t kSubmitted = std::uint64_t{1} << 63U;
 std::uint64_t IdOf(std::uint64_t word, std::uint32_t number) {
   const std::uint64_t generation = word >> CallSlot::kGenerationShift;
   return kSubmitted | (generation << CallSlots::kNumberBits) | number;
+}
+
+// The thread that ended the last call in it has the slot's lines: they are asked for, to be written, before they
+// are needed.
+void SendFor(CallSlot& slot) noexcept {
+  auto* const bytes = reinterpret_cast<std::byte*>(&slot);
+  for (std::size_t line = 0; line < sizeof slot; line += 64) __builtin_prefetch(bytes + line, 1);
 }
 
 }  // namespace
@@ -29,19 +37,22 @@ CallSlot* CallSlots::Take() noexcept {
   ThreadRecord* const record = HandleTable::Get().Thread();
   if (record == nullptr) {
     const std::lock_guard lock(mutex_);
-    return TakeLocked();
+    const std::uint32_t number = TakeLocked();
+    return number == kNone ? nullptr : &At(number);
   }
   CallSlotCache& cache = record->call_slots;
   if (cache.count == 0) {
     const std::lock_guard lock(mutex_);
     while (cache.count < CallSlotCache::kMost / 2) {
-      const CallSlot* const slot = TakeLocked();
-      if (slot == nullptr) break;
-      cache.numbers[cache.count++] = slot->number;
+      const std::uint32_t number = TakeLocked();
+      if (number == kNone) break;
+      cache.numbers[cache.count++] = number;
     }
     if (cache.count == 0) return nullptr;
   }
-  return &At(cache.numbers[--cache.count]);
+  CallSlot& taken = At(cache.numbers[--cache.count]);
+  if (cache.count != 0) SendFor(At(cache.numbers[cache.count - 1]));
+  return &taken;
 }
 
 void CallSlots::Give(CallSlot& slot) noexcept {
@@ -65,26 +76,31 @@ CallSlot* CallSlots::Find(std::uint64_t id) noexcept {
   return &At(number);
 }
 
-CallSlot* CallSlots::TakeLocked() noexcept {
-  if (first_free_ != kNone) {
-    CallSlot& slot = At(first_free_);
-    first_free_ = slot.next_free;
-    return &slot;
+std::uint32_t CallSlots::TakeLocked() noexcept {
+  if (!free_.empty()) {
+    const std::uint32_t number = free_.back();
+    free_.pop_back();
+    return number;
   }
   const std::uint32_t number = used_.load(std::memory_order_relaxed);
-  if (number == kMost) return nullptr;
-  auto& chunk = chunks_[number >> kChunkBits];
-  if (chunk == nullptr) chunk.reset(new (std::nothrow) CallSlot[kChunk]);
-  if (chunk == nullptr) return nullptr;
-  CallSlot& slot = At(number);
-  slot.number = number;
+  if (number == kMost || (chunks_[number >> kChunkBits] == nullptr && !MakeChunk(number)))
+    return kNone;
+  At(number).number = number;
   used_.store(number + 1, std::memory_order_release);  // whoever reads it finds the chunk
-  return &slot;
+  return number;
 }
 
-void CallSlots::GiveLocked(std::uint32_t number) noexcept {
-  At(number).next_free = first_free_;
-  first_free_ = number;
+bool CallSlots::MakeChunk(std::uint32_t used) noexcept {
+  try {
+    if (const std::size_t needed = used + kChunk; free_.capacity() < needed)
+      free_.reserve(std::max(needed, free_.capacity() * 2));
+    chunks_[used >> kChunkBits] = std::make_unique<CallSlot[]>(kChunk);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
 }
+
+void CallSlots::GiveLocked(std::uint32_t number) noexcept { free_.push_back(number); }
 
 }  // namespace belay::registry

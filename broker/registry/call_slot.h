@@ -23,6 +23,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace belay::registry {
 
@@ -56,7 +57,6 @@ struct alignas(64) CallSlot {
   static constexpr std::size_t kMostSpareBytes = 256;
   std::string spare;
   std::uint32_t number = 0;
-  std::uint32_t next_free = 0;
   alignas(16) std::byte call[kCallBytes];
 };
 
@@ -88,14 +88,17 @@ class CallSlots {
   CallSlot& At(std::uint32_t number) noexcept {
     return chunks_[number >> kChunkBits][number & (kChunk - 1)];
   }
-  // REQUIRES for both: mutex_ held.
-  CallSlot* TakeLocked() noexcept;
+  // REQUIRES for all: mutex_ held. The first two: kNone, and false, if there is no more.
+  std::uint32_t TakeLocked() noexcept;
+  bool MakeChunk(std::uint32_t used) noexcept;
   void GiveLocked(std::uint32_t number) noexcept;
 
   std::mutex mutex_;
   std::array<std::unique_ptr<CallSlot[]>, kMost / kChunk> chunks_;  // stay once made
   std::atomic<std::uint32_t> used_{0};
-  std::uint32_t first_free_ = kNone;
+  // Has room for all that there are, so that giving needs no memory. Not a list through the slots: whoever takes one
+  // would wait for each to come from the processor that gave it.
+  std::vector<std::uint32_t> free_;
 };
 
 }  // namespace belay::registry

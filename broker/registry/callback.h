@@ -12,6 +12,7 @@
 #include "broker/base/status.h"
 #include "broker/registry/breaker.h"
 #include "broker/registry/call.h"
+#include "broker/registry/call_tally.h"
 #include "broker/registry/gate.h"
 #include "broker/registry/object.h"
 #include "broker/registry/object_arena.h"
@@ -123,12 +124,10 @@ struct CallbackExtra {
   std::uint32_t pins = 0;
   std::vector<OwnedContext> drain_notices;
 
-  // Calls submitted and not yet ended, and `start` functions running: they use the context even after the
-  // answer. Sequentially consistent: see HandleTable::reapers_awaiting_calls.
-  std::atomic<std::uint32_t> in_flight{0};
-  // Relaxed: statistics.
-  std::atomic<std::uint64_t> failures{0};
-  std::atomic<std::uint64_t> submitted{0};  // calls, gated ones, and pins of typed callbacks
+  // Held by calls submitted and not yet ended, and by `start` functions running: they use the context even after
+  // the answer. Sequentially consistent: see HandleTable::reapers_awaiting_calls.
+  CallTally calls;
+  std::atomic<std::uint64_t> failures{0};  // relaxed: statistics
 
   // Constant from the registration on, but for the breaker, which is safe by itself.
   const BreakerOptions breaker_options;
@@ -149,15 +148,20 @@ class Callback final : public Object {
   ~Callback() override;
   std::string_view label() const override { return origin->label; }
 
-  // Guarded by the registry's mutex.
-  State state = State::kLive;
+  // Written under the registry's mutex. acquire/release: who sees kReleased, without it, sees as well what the
+  // release function has done.
+  State state() const noexcept { return state_.load(std::memory_order_acquire); }
+  void set_state(State state) noexcept { state_.store(state, std::memory_order_release); }
+  // Guarded by the registry's mutex, and so is the refusal.
+  bool is_live() const noexcept {
+    return state() != State::kDraining && state() != State::kReleased;
+  }
   base::Code refusal() const noexcept { return static_cast<base::Code>(refusal_); }
   void set_refusal(base::Code code) noexcept { refusal_ = static_cast<std::uint8_t>(code); }
-  bool is_live() const noexcept { return state != State::kDraining && state != State::kReleased; }
 
   enum Flag : std::uint8_t {
     kDropContext = 1,  // its release function must not run: see Registry::DetachOwner
-    kAwaited = 2,      // somebody drains it: whoever releases it tells at once
+    kAwaited = 2,      // somebody waits for its release: whoever releases it tells at once
   };
   bool has(Flag flag) const noexcept {
     return (flags_.load(std::memory_order_relaxed) & flag) != 0;
@@ -169,6 +173,7 @@ class Callback final : public Object {
   }
 
  private:
+  std::atomic<State> state_{State::kLive};
   std::atomic<std::uint8_t> flags_{0};
   std::uint8_t refusal_ = 0;  // why calls are refused for good, once draining
 
@@ -186,7 +191,7 @@ class Callback final : public Object {
   CallbackExtra& NeedExtra(const BreakerOptions& breaker = {.threshold = 0});
   std::uint32_t in_flight() const noexcept {
     const CallbackExtra* more = extra.load(std::memory_order_acquire);
-    return more == nullptr ? 0 : more->in_flight.load(std::memory_order_seq_cst);
+    return more == nullptr ? 0 : more->calls.in_flight();
   }
   // REQUIRES: the registry's mutex is held.
   std::uint32_t pins() const noexcept {

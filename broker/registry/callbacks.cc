@@ -20,7 +20,7 @@ Status OutOfMemory() { return Status(Code::kResourceExhausted, "out of memory fo
 }  // namespace
 
 Form Registry::FormFor(const Callback& callback, std::uint32_t rights) {
-  const bool refuses = callback.state != State::kLive && callback.state != State::kQuarantined;
+  const bool refuses = callback.state() != State::kLive && callback.state() != State::kQuarantined;
   if (refuses || (rights & kRightInvoke) == 0) return Form::kSlow;
   const Target& target = callback.origin->target;
   if (target.typed != nullptr) return Form::kSlow;
@@ -28,7 +28,7 @@ Form Registry::FormFor(const Callback& callback, std::uint32_t rights) {
   const bool elsewhere =
       target.start != nullptr || (extra != nullptr && extra->executor != nullptr);
   if (elsewhere) return Form::kGated;  // quarantined, too: its breaker is asked each time
-  if (callback.state != State::kLive) return Form::kSlow;
+  if (callback.state() != State::kLive) return Form::kSlow;
   return extra != nullptr && extra->gate != nullptr ? Form::kGated : Form::kFast;
 }
 
@@ -115,7 +115,7 @@ Result<Handle> Registry::TryRegister(Handle owner_handle, CallbackSpec& spec) {
 
 void Registry::BeginDrain(Callback& callback, Code refusal) {
   if (!callback.is_live()) return;
-  callback.state = State::kDraining;
+  callback.set_state(State::kDraining);
   callback.set_refusal(refusal);
   SetForms(callback);
   const CallbackExtra* const extra = callback.extra.load(std::memory_order_acquire);
@@ -198,7 +198,7 @@ Result<Registry::PinnedFunction> Registry::PinTyped(Handle handle, std::string_v
                                    Form::kSlow, EventType::kRegistered);
   if (!pinned.ok()) return pinned.status();
   ++extra.pins;
-  extra.submitted.fetch_add(1, std::memory_order_relaxed);
+  extra.calls.CountSubmitted();
   return PinnedFunction{*pinned, target.typed, callback.context};
 }
 

@@ -58,7 +58,7 @@ void AsyncCall::Run() noexcept {
   const std::unique_ptr<AsyncCall> self(this);
   if (!Begin()) return;
   Callback& callback = *callback_;
-  callback.extra.load(std::memory_order_acquire)->in_flight.fetch_add(1, std::memory_order_seq_cst);
+  callback.extra.load(std::memory_order_acquire)->calls.Hold(1);
   const AsyncScope scope(callback, id());
   try {
     Finish(RunNative(callback, request));

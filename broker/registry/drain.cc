@@ -1,6 +1,8 @@
 // Waiting until a callback is not in use: for good (drain) or for a while (suspend) (R7).
 #include <algorithm>
 #include <chrono>
+#include <span>
+#include <thread>
 
 #include "broker/base/brief_lock.h"
 #include "broker/registry/pin.h"
@@ -18,6 +20,11 @@ namespace {
 constexpr std::int64_t kLongestNs = std::int64_t{86'400} * 1'000'000'000;
 // Most drains are over by then.
 constexpr std::int64_t kPromptNs = 1'000'000;
+// For how long a drain looks, giving up its processor to the reaper in between, before it sleeps: about what it
+// costs to sleep and be woken.
+constexpr std::int64_t kLookoutNs = 50'000;
+
+std::int64_t NowNs() { return base::Clock::System().MonotonicNs(); }
 
 Status StillLive(const Callback& callback) {
   return Status(
@@ -61,16 +68,26 @@ class Waiter {
 
 }  // namespace
 
-Status Registry::Drain(Handle handle, std::int64_t timeout_ns) {
+// From the last to the first: the reaper releases callbacks in the order in which they began to drain, which is
+// mostly that of the handles. So there is one wait, and the others are found released.
+Status Registry::Drain(std::span<const Handle> handles, std::int64_t timeout_ns) {
+  const std::int64_t deadline_ns = NowNs() + std::min(timeout_ns, kLongestNs);
+  for (; !handles.empty(); handles = handles.first(handles.size() - 1)) {
+    if (auto drained = DrainOne(handles.back(), deadline_ns); !drained.ok()) return drained;
+  }
+  return {};
+}
+
+Status Registry::DrainOne(Handle handle, std::int64_t deadline_ns) {
   Ref<Callback> keep;
   {
     const TransientPin pin(handle);
     if (pin.object() == nullptr) return NoObject(handle);
     if (pin.object()->kind != Kind::kCallback) return WrongKind(handle, KindName(Kind::kCallback));
     auto& callback = static_cast<Callback&>(*pin.object());
+    if (callback.state() == State::kReleased) return {};
     Registry& registry = callback.registry();
     const std::unique_lock lock = base::LockBriefly(registry.mutex_);
-    if (callback.state == State::kReleased) return {};
     if (callback.is_live()) return StillLive(callback);
     if (std::this_thread::get_id() == registry.reaper_id_ ||
         InsideCallOf([&](const Object& object) { return &object == &callback; }))
@@ -83,24 +100,27 @@ Status Registry::Drain(Handle handle, std::int64_t timeout_ns) {
   Registry& registry = callback.registry();
   Pause(PausePoint::kDrainBeforeWait);
   HandleTable::Get().Poke();
-  const std::int64_t prompt_ns = std::min(timeout_ns, kPromptNs);
-  const auto released_within = [&](std::unique_lock<std::mutex>& lock, std::int64_t ns) {
-    return registry.progress_.wait_for(lock, std::chrono::nanoseconds(ns),
-                                       [&] { return callback.state == State::kReleased; });
-  };
-  std::unique_lock lock(registry.mutex_);
-  bool drained = released_within(lock, prompt_ns);
+  bool drained = registry.AwaitRelease(callback, std::min(deadline_ns, NowNs() + kPromptNs));
   if (!drained) {
-    lock.unlock();
     registry.LookAtCalls();  // so that a timeout can tell ages
-    lock.lock();
-    drained = released_within(lock, std::min(timeout_ns, kLongestNs) - prompt_ns);
+    drained = registry.AwaitRelease(callback, deadline_ns);
   }
   registry.hurried_.fetch_sub(1, std::memory_order_relaxed);
   if (drained) return {};
+  std::unique_lock lock(registry.mutex_);
   const std::uint64_t pins = callback.pins();
   lock.unlock();
   return StillInUse(callback, CallsOf(callback), pins, registry.TellCallsOf(callback));
+}
+
+bool Registry::AwaitRelease(const Callback& callback, std::int64_t deadline_ns) {
+  const auto released = [&] { return callback.state() == State::kReleased; };
+  for (const std::int64_t until_ns = std::min(deadline_ns, NowNs() + kLookoutNs);
+       NowNs() < until_ns; std::this_thread::yield()) {
+    if (released()) return true;
+  }
+  std::unique_lock lock(progress_mutex_);
+  return progress_.wait_for(lock, std::chrono::nanoseconds(deadline_ns - NowNs()), released);
 }
 
 Status Registry::NotifyDrained(Handle handle, ReleaseFunction notify, void* context) {
@@ -111,8 +131,8 @@ Status Registry::NotifyDrained(Handle handle, ReleaseFunction notify, void* cont
   {
     const std::lock_guard lock(registry.mutex_);
     if (callback.is_live()) return StillLive(callback);
-    auto& notices = callback.state == State::kReleased ? registry.due_notices_
-                                                       : callback.NeedExtra().drain_notices;
+    auto& notices = callback.state() == State::kReleased ? registry.due_notices_
+                                                         : callback.NeedExtra().drain_notices;
     notices.reserve(notices.size() +
                     1);  // before `notify` belongs to anybody: it must not run on failure
     notices.emplace_back(context, notify);
@@ -135,27 +155,26 @@ Status Registry::Suspend(Handle handle, std::int64_t timeout_ns) {
       return usable;
     if (InsideCallOf([&](const Object& object) { return &object == &callback; }))
       return WouldWaitForItself(callback, "suspend");
-    if (callback.state != State::kSuspended) registry.NoteState(EventType::kSuspended, callback);
-    callback.state = State::kSuspended;
+    if (callback.state() != State::kSuspended) registry.NoteState(EventType::kSuspended, callback);
+    callback.set_state(State::kSuspended);
     SetForms(callback);
   }
   HandleTable& table = HandleTable::Get();
-  const base::Clock& clock = base::Clock::System();
-  const std::int64_t deadline_ns = clock.MonotonicNs() + std::min(timeout_ns, kLongestNs);
+  const std::int64_t deadline_ns = NowNs() + std::min(timeout_ns, kLongestNs);
   registry.LookAtCalls();
   const Waiter waiter;
   while (true) {
     const std::uint64_t seen = table.epoch();
     HeavyFence(table.fence_mode());
     const std::uint64_t calls = CallsOf(callback);
-    const std::int64_t left_ns = deadline_ns - clock.MonotonicNs();
+    const std::int64_t left_ns = deadline_ns - NowNs();
     {
       std::unique_lock lock(registry.mutex_);
       const std::uint64_t pins = callback.pins();
       if (calls == 0 && pins == 0) return DeadCallback(callback);
       if (left_ns <= 0) {
-        if (callback.state == State::kSuspended) {
-          callback.state = StateInUse(callback);
+        if (callback.state() == State::kSuspended) {
+          callback.set_state(StateInUse(callback));
           SetForms(callback);
           registry.NoteState(EventType::kResumed, callback);
         }
@@ -176,8 +195,8 @@ Status Registry::Resume(Handle handle) {
   if (!lock) return NoObject(handle);
   if (auto usable = registry.CheckUsable(callback, SlotOf(handle), kRightUnregister); !usable.ok())
     return usable;
-  if (callback.state != State::kSuspended) return {};
-  callback.state = StateInUse(callback);
+  if (callback.state() != State::kSuspended) return {};
+  callback.set_state(StateInUse(callback));
   SetForms(callback);
   registry.NoteState(EventType::kResumed, callback);
   return {};

@@ -37,12 +37,13 @@ class Work {
   // Ends it without running: a call ends with `why` and was not sent. A release function runs all the
   // same, for it runs exactly once whatever happens (R3). Then `this` is gone.
   virtual void Refuse(const base::Status& why) noexcept = 0;
-  // What a call counts against an executor's bound of bytes. Never changes, and takes no lock: asked
-  // before the executor's lock is taken, and again under it.
+  // What a call counts against an executor's bound of bytes. Takes no lock: asked before the executor's is taken.
   virtual std::size_t size_bytes() const noexcept = 0;
 
   const Kind kind;
-  Work* next = nullptr;  // for the executor that has it
+  // For the executor that has it.
+  Work* next = nullptr;
+  std::size_t counted_bytes = 0;
 
  protected:
   ~Work() = default;

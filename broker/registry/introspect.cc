@@ -49,7 +49,7 @@ bool Registry::LetsThrough(const HandleFilter& filter, std::uint32_t number) {
   const bool is_callback = object.kind == Kind::kCallback;
   const auto* callback = is_callback ? static_cast<const Callback*>(&object) : nullptr;
   if (filter.kind != Kind::kNone && object.kind != filter.kind) return false;
-  if (filter.state && (!is_callback || callback->state != *filter.state)) return false;
+  if (filter.state && (!is_callback || callback->state() != *filter.state)) return false;
   if (filter.use == HandleFilter::Use::kOnlyRelease && (!is_callback || callback->is_live()))
     return false;
   if (AgeNs(number) < filter.min_age_ns) return false;
@@ -84,7 +84,7 @@ HandleInfo Registry::DescribeLocked(std::uint32_t number) {
   const auto& callback = static_cast<const Callback&>(object);
   info.site = callback.origin->site;
   info.signature = callback.origin->target.signature;
-  info.state = callback.state;
+  info.state = callback.state();
   info.pins = callback.pins();
   info.in_flight = table.CountCalls(callback.id) + callback.in_flight();
   if (info.in_flight != 0) {
@@ -100,7 +100,7 @@ HandleInfo Registry::DescribeLocked(std::uint32_t number) {
   for (std::uint32_t slot = callback.first_slot; slot != 0; slot = table.cold(slot).object_next)
     info.calls += table.UncollectedCalls(slot);
   if (const CallbackExtra* extra = callback.extra.load(std::memory_order_acquire)) {
-    info.calls += extra->submitted.load(std::memory_order_relaxed);
+    info.calls += extra->calls.submitted();
     info.failures = extra->failures.load(std::memory_order_relaxed);
   }
   return info;

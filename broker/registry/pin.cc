@@ -97,8 +97,7 @@ AsyncScope::~AsyncScope() {
   tls_async_scope = outer_;
   if (HandleTable::Forked()) return;
   // Counted down, the callback may be gone at any moment.
-  callback_.extra.load(std::memory_order_acquire)
-      ->in_flight.fetch_sub(1, std::memory_order_seq_cst);
+  callback_.extra.load(std::memory_order_acquire)->calls.Drop();
   HandleTable& table = HandleTable::Get();
   if (table.reapers_awaiting_calls.load(std::memory_order_seq_cst) != 0) table.Poke();
 }

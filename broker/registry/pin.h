@@ -32,7 +32,8 @@ class CallPin {
   // Registry::Refusal tells why.
   explicit CallPin(Handle handle) {
     Pinned pinned;
-    const Entry entry = Prepare(handle) ? EnterAgain(handle, &pinned) : EnterSlow(handle, &pinned);
+    Entry entry = EnterAny(handle, &pinned);
+    if (entry == Entry::kOther) entry = EnterSlow(handle, &pinned);
     if (entry == Entry::kEntered) slot_ = pinned.slot;
     if (entry == Entry::kRefused) Withdraw();
   }
@@ -66,34 +67,25 @@ class CallPin {
     // was never used counts calls through 0, which leads to a slot that refuses it.)
     if (cell->counted.load(std::memory_order_relaxed) != handle) [[unlikely]]
       return Entry::kOther;
-    const Slot& slot = record->slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
     record->top = cell + 1;
-    LightFence();
-    // release, though nothing is published: a scanner that reads this handle instead of the 0 before it
-    // must as well see what the calls that ended before did.
-    cell->hazard.store(handle, std::memory_order_release);
-    LightFence();
-    Pause(PausePoint::kCallBeforeCheck);
-    if (slot.key.load(std::memory_order_acquire) != handle) [[unlikely]]
-      return Entry::kRefused;
-    // Not an atomic increment: this thread is the only writer.
-    cell->sequence.store(cell->sequence.load(std::memory_order_relaxed) + 1,
-                         std::memory_order_relaxed);
-    *pinned = {&slot, record};
-    return Entry::kEntered;
+    return EnterCell(*record, *cell, handle, pinned);
   }
-  // Makes the thread's next cell count calls through `handle`, as EnterAgain() wants it; false if that is not
-  // enough, and only CallPin(handle) will do.
-  [[gnu::always_inline]] static bool Prepare(Handle handle) noexcept {
+  // The same, through whatever handle: kOther if that is not enough, and only CallPin(handle) will do.
+  [[gnu::always_inline]] static Entry EnterAny(Handle handle, Pinned* pinned) noexcept {
     ThreadRecord* const record = tls_record;
     if (record == nullptr || record->top >= record->fast_end) [[unlikely]]
-      return false;
-    if (record->top->counted.load(std::memory_order_relaxed) == handle) [[unlikely]]
-      return true;
-    if (record->counts.log_full()) [[unlikely]]
-      HandleTable::Get().MergeCounts(*record);
-    record->LogCount(*record->top, handle);
-    return true;
+      return Entry::kOther;
+    // A slot that was not used lately is far away. Sent for before the rest is done, it comes while the call before
+    // still waits for its own, which saves a fifth of the time of calls that go all over a million handles.
+    __builtin_prefetch(&SlotOfRecord(*record, handle));
+    CallCell* const cell = record->top;
+    record->top = cell + 1;
+    if (cell->counted.load(std::memory_order_relaxed) != handle) [[likely]] {
+      if (record->counts.log_full()) [[unlikely]]
+        HandleTable::Get().MergeCounts(*record);
+      record->LogCount(*cell, handle);
+    }
+    return EnterCell(*record, *cell, handle, pinned);
   }
   [[gnu::always_inline]] static void Leave(ThreadRecord& record) noexcept {
     CallCell* const cell = record.top - 1;
@@ -113,6 +105,27 @@ class CallPin {
   CallPin() noexcept : slot_(SlotOfInnermost()) {}
   static const Slot* SlotOfInnermost() noexcept;
   static Callback& CallbackOf(const Slot& slot) noexcept;
+  static const Slot& SlotOfRecord(const ThreadRecord& record, Handle handle) noexcept {
+    return record.slots[SlotOf(handle) & (HandleTable::kSlots - 1)];
+  }
+  // REQUIRES: the cell is the thread's innermost, and counts calls through `handle`.
+  [[gnu::always_inline]] static Entry EnterCell(ThreadRecord& record, CallCell& cell, Handle handle,
+                                                Pinned* pinned) noexcept {
+    const Slot& slot = SlotOfRecord(record, handle);
+    LightFence();
+    // release, though nothing is published: a scanner that reads this handle instead of the 0 before it
+    // must as well see what the calls that ended before did.
+    cell.hazard.store(handle, std::memory_order_release);
+    LightFence();
+    Pause(PausePoint::kCallBeforeCheck);
+    if (slot.key.load(std::memory_order_acquire) != handle) [[unlikely]]
+      return Entry::kRefused;
+    // Not an atomic increment: this thread is the only writer.
+    cell.sequence.store(cell.sequence.load(std::memory_order_relaxed) + 1,
+                        std::memory_order_relaxed);
+    *pinned = {&slot, &record};
+    return Entry::kEntered;
+  }
   // First call of a thread, a deeper call than ever before, or portable fences.
   static Entry EnterSlow(Handle handle, Pinned* pinned);
   static void ExitSlow(const ThreadRecord& record, CallCell& cell) noexcept;
@@ -124,7 +137,7 @@ class CallPin {
 bool DepthExceeded();
 
 // While one lives, its thread begins, runs or answers a submitted call: no hazard shows it, and yet to wait
-// here for the callback would be to wait for oneself. It takes over one count of `in_flight` and ends it.
+// here for the callback would be to wait for oneself. It takes over one hold of the callback's CallTally and ends it.
 class AsyncScope {
  public:
   // `call_id`: that of the call; 0 for a release function.

@@ -33,10 +33,10 @@ void Registry::FollowBreaker(Callback& callback) {
   State now = State::kLive;
   {
     const std::lock_guard lock(mutex_);
-    if (!callback.is_live() || callback.state == State::kSuspended) return;
+    if (!callback.is_live() || callback.state() == State::kSuspended) return;
     now = StateInUse(callback);
-    if (now == callback.state) return;
-    callback.state = now;
+    if (now == callback.state()) return;
+    callback.set_state(now);
     SetForms(callback);
     NoteState(now == State::kLive ? EventType::kRestored : EventType::kQuarantined, callback);
   }
@@ -50,15 +50,20 @@ void Registry::FollowBreaker(Callback& callback) {
 
 Result<Breaker::Permit> Registry::Admit(Callback& callback) {
   CallbackExtra& extra = *callback.extra.load(std::memory_order_acquire);
+  Breaker::Permit permit = extra.breaker.AdmitIfClosed();
+  if (permit) [[likely]]
+    return permit;
   const std::int64_t now_ns = callback.registry().options_.clock->CoarseMonotonicNs();
-  const Breaker::Permit permit = extra.breaker.Admit(now_ns);
+  permit = extra.breaker.Admit(now_ns);
   if (!permit) return Quarantined(callback, now_ns);
   return permit;
 }
 
 void Registry::Report(Callback& callback, Breaker::Permit permit, Code outcome) {
-  Registry& registry = callback.registry();
   CallbackExtra& extra = *callback.extra.load(std::memory_order_acquire);
+  if (extra.breaker.ChangesNothing(permit, outcome)) [[likely]]
+    return;
+  Registry& registry = callback.registry();
   const std::int64_t now_ns = registry.options_.clock->CoarseMonotonicNs();
   if (extra.breaker.Report(permit, outcome, now_ns) != Breaker::Change::kNone)
     registry.FollowBreaker(callback);

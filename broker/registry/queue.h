@@ -87,7 +87,7 @@ class Queue final : public Executor {
   void ClearReadable() noexcept;
 
   // Waits for something to poll without sleeping, and without the lock; gives up soon.
-  void LookOut(std::unique_lock<std::mutex>& lock) const;
+  void LookOut(std::unique_lock<std::mutex>& lock, std::size_t wanted) const;
 
   mutable std::mutex mutex_;
   std::condition_variable came_;

@@ -98,7 +98,7 @@ void Registry::Reap() {
   root = {};
   lock.lock();
   close_state_ = CloseState::kClosed;
-  progress_.notify_all();
+  closed_.notify_all();
 }
 
 // Looks after stuck calls now and then, if anybody wants to know of them.
@@ -251,26 +251,26 @@ std::size_t Registry::ReleaseSome(std::span<Callback* const> ready,
     tell = extra != nullptr || callback.has(Callback::kAwaited) ||
            hurried_.load(std::memory_order_relaxed) != hurried;
   }
+  MarkReleased(std::span(released).first(count));
   lock = base::LockBriefly(mutex_);
-  MarkReleased(std::span(released).first(count), lock);
   return ran;
 }
 
 void Registry::RunRelease(Callback& callback) {
-  if (!callback.has(Callback::kDropContext)) {
-    OwnedContext context(callback.context, callback.origin->release);
-    RunUserCode(context);
-    if constexpr (kFaultReleaseTwice)
-      OwnedContext(callback.context, callback.origin->release).Run();
-  }
-  if (options_.on_released) options_.on_released(callback);
+  if (callback.has(Callback::kDropContext)) return;
+  OwnedContext context(callback.context, callback.origin->release);
+  RunUserCode(context);
+  if constexpr (kFaultReleaseTwice) OwnedContext(callback.context, callback.origin->release).Run();
 }
 
-void Registry::MarkReleased(std::span<Callback* const> released,
-                            std::unique_lock<std::mutex>& lock) {
+void Registry::MarkReleased(std::span<Callback* const> released) {
+  if (options_.on_released) options_.on_released(released);
   std::vector<OwnedContext> notices;
+  bool awaited = false;
+  std::unique_lock lock = base::LockBriefly(mutex_);
   for (Callback* const callback : released) {
-    callback->state = State::kReleased;
+    callback->set_state(State::kReleased);
+    awaited = awaited || callback->has(Callback::kAwaited);
     --callback->owner().callbacks;
     --unreleased_callbacks_;
     NoteState(EventType::kDrained, *callback);
@@ -279,11 +279,13 @@ void Registry::MarkReleased(std::span<Callback* const> released,
     for (OwnedContext& notice : extra->drain_notices) notices.push_back(std::move(notice));
     extra->drain_notices.clear();
   }
-  progress_.notify_all();
   lock.unlock();
+  if (awaited) {
+    { const std::lock_guard before_the_look_or_in_the_sleep(progress_mutex_); }
+    progress_.notify_all();
+  }
   RunAll(notices);
   for (Callback* const callback : released) callback->DropReference();
-  lock = base::LockBriefly(mutex_);
 }
 
 void ReleaseWork::Run() noexcept {
@@ -291,8 +293,7 @@ void ReleaseWork::Run() noexcept {
   const Ref<Registry> keep(&callback.registry());
   {
     // For a release function that would wait for its own callback.
-    callback.extra.load(std::memory_order_acquire)
-        ->in_flight.fetch_add(1, std::memory_order_seq_cst);
+    callback.extra.load(std::memory_order_acquire)->calls.Hold(1);
     const AsyncScope scope(callback, 0);
     const bool drop = callback.has(Callback::kDropContext);
     OwnedContext context(drop ? nullptr : callback.context,
@@ -313,12 +314,8 @@ void ReleaseWork::Acknowledge() noexcept {
   Callback& callback = callback_;
   Registry& registry = callback.registry();
   const Ref<Registry> keep(&registry);
-  if (registry.options_.on_released) registry.options_.on_released(callback);
-  {
-    std::unique_lock lock(registry.mutex_);
-    Callback* const released = &callback;
-    registry.MarkReleased(std::span(&released, 1), lock);
-  }
+  Callback* const released = &callback;
+  registry.MarkReleased(std::span(&released, 1));
   HandleTable::Get().Poke();  // it may have been the last thing that a closing registry waits for
 }
 

@@ -112,11 +112,11 @@ Status Quarantined(const Callback& callback, std::int64_t now_ns) {
 }
 
 Status RefusesCalls(const Callback& callback, std::int64_t now_ns) {
-  if (callback.state == State::kSuspended) {
+  if (callback.state() == State::kSuspended) {
     return Status(Code::kSuspended,
                   Named(callback) + " is suspended: call again when it is resumed");
   }
-  if (callback.state == State::kQuarantined &&
+  if (callback.state() == State::kQuarantined &&
       !callback.extra.load(std::memory_order_acquire)->breaker.IsProbeDue(now_ns))
     return Quarantined(callback, now_ns);
   return DeadCallback(callback);

@@ -115,7 +115,7 @@ Status Registry::Close(std::int64_t timeout_ns) {
   // wait_for of a huge duration overflows in the library: a day is for ever here.
   const auto timeout =
       std::chrono::nanoseconds(std::min(timeout_ns, std::int64_t{86'400} * 1'000'000'000));
-  const bool done = !from_inside && progress_.wait_for(lock, timeout, closed);
+  const bool done = !from_inside && closed_.wait_for(lock, timeout, closed);
   std::thread reaper = std::move(reaper_);
   lock.unlock();
   if (done) {

@@ -12,7 +12,7 @@
 // Invariants
 //   - A live callback has at least one live handle; a handle has exactly one holder.
 //   - No user code runs under mutex_ (R8), and nothing waits under it.
-//   - Lock order: Registry::mutex_, then HandleTable's (a leaf).
+//   - Lock order: Registry::mutex_, then HandleTable's (a leaf). progress_mutex_ is taken alone.
 //
 // Thread safety: every method may be called from any thread, also from inside callbacks and release
 // functions. Drain() and Close() block; the others do not.
@@ -61,9 +61,10 @@ struct RegistryOptions {
   // Of the pool that callbacks may ask for.
   ExecutorOptions pool{.name = "default"};
   std::size_t pool_threads = 4;
-  // Told of each callback, after its release function has run and before drains of it return. Runs on
-  // the reaper's thread, under no lock. For parts that hold handles to callbacks of others: hooks, names.
-  std::function<void(const Object& callback)> on_released;
+  // Told of callbacks, once each, after their release functions have run and before drains of them return. Runs on
+  // the reaper's thread or an executor's, under no lock. For parts that hold handles to callbacks of others: hooks,
+  // names.
+  std::function<void(std::span<Callback* const> callbacks)> on_released;
 };
 
 // What introspection tells of one handle (R15).
@@ -169,7 +170,11 @@ class Registry final : public Object {
   static base::Status Release(Handle handle);
   // `refusal` is what later calls are told: kUnregistered, or kRevoked (which needs no right).
   static base::Status Unregister(Handle handle, base::Code refusal);
-  static base::Status Drain(Handle handle, std::int64_t timeout_ns);
+  // Waits for all of them; they may be of several registries. The first handle that is refused ends it.
+  static base::Status Drain(std::span<const Handle> handles, std::int64_t timeout_ns);
+  static base::Status Drain(Handle handle, std::int64_t timeout_ns) {
+    return Drain(std::span(&handle, 1), timeout_ns);
+  }
   // The reversible twin of unregister and drain (R7): new calls are refused as SUSPENDED, then it waits until
   // none is in flight. DEADLINE_EXCEEDED: some still are; the callback is callable again. Idempotent.
   static base::Status Suspend(Handle handle, std::int64_t timeout_ns);
@@ -305,6 +310,9 @@ class Registry final : public Object {
   static Form FormFor(const Callback& callback, std::uint32_t rights);
   static void SetForms(Callback& callback);
   void BeginDrain(Callback& callback, base::Code refusal);
+  // REQUIRES for both: mutex_ not held. Deadlines by the system's clock.
+  static base::Status DrainOne(Handle handle, std::int64_t deadline_ns);
+  bool AwaitRelease(const Callback& callback, std::int64_t deadline_ns);
   void CloseOwnerLocked(Owner& closing, Contexts contexts);
   static base::Status CloseOwnerWith(Handle handle, Contexts contexts);
   // Takes `call`, or says why not and leaves it. REQUIRES: mutex_ not held.
@@ -348,10 +356,10 @@ class Registry final : public Object {
   bool FreeRetired(std::unique_lock<std::mutex>& lock);
   bool ReleaseDrained(std::unique_lock<std::mutex>& lock);
   std::size_t ReleaseSome(std::span<Callback* const> ready, std::unique_lock<std::mutex>& lock);
-  // REQUIRES: mutex_ not held. Runs the release function, and tells who asked to be told.
+  // REQUIRES for both: mutex_ not held.
   void RunRelease(Callback& callback);
-  // Takes over the references of the callbacks. Lets `lock` go while it runs drain notices.
-  void MarkReleased(std::span<Callback* const> released, std::unique_lock<std::mutex>& lock);
+  // Tells who asked to be told. Takes over the references of the callbacks.
+  void MarkReleased(std::span<Callback* const> released);
   bool HasWork() const;
   struct Awaited {
     bool hazards = false;
@@ -389,10 +397,14 @@ class Registry final : public Object {
   // Those who wait for the reaper: it does not nap. Written under mutex_; relaxed, for it is only looked at
   // outside.
   std::atomic<std::uint32_t> hurried_{0};
-  bool asleep_ = false;               // the reaper sleeps until poked
-  bool news_ = false;                 // something came after the reaper last took what there was
-  std::condition_variable progress_;  // a callback was released, or the registry has closed
-  HazardScan scan_;                   // the reaper's
+  bool asleep_ = false;  // the reaper sleeps until poked
+  bool news_ = false;    // something came after the reaper last took what there was
+  std::condition_variable closed_;
+  // Tells that a callback that somebody awaits has been released. A mutex of its own, for mutex_ is wanted by all:
+  // guards nothing but the moment between a look at Callback::state() and the sleep.
+  std::mutex progress_mutex_;
+  std::condition_variable progress_;
+  HazardScan scan_;  // the reaper's
   Watchdog watchdog_;
 
   std::thread reaper_;

@@ -59,7 +59,7 @@ class GatePass {
 // count: all four are sequentially consistent (R5).
 bool CountInFlight(Handle handle, CallbackExtra& extra, std::uint32_t calls) {
   Pause(PausePoint::kSubmitBeforeCount);
-  extra.in_flight.fetch_add(calls, std::memory_order_seq_cst);
+  extra.calls.Hold(calls);
   Pause(PausePoint::kSubmitBeforeRecheck);
   return HandleTable::Get().slot(SlotOf(handle)).key.load(std::memory_order_seq_cst) ==
          KeyOf(handle, Form::kGated);
@@ -145,8 +145,7 @@ Status Registry::RunGated(Handle handle, std::int64_t deadline_ns,
   }
   const GatePass pass(gate);
   if (Status begun = BeginCall(*callback); !begun.ok()) return begun;
-  callback->extra.load(std::memory_order_acquire)
-      ->submitted.fetch_add(1, std::memory_order_relaxed);
+  callback->extra.load(std::memory_order_acquire)->calls.CountSubmitted();
   run(*callback);
   return {};
 }
@@ -222,7 +221,7 @@ Status Registry::CountIn(Callback& callback, AsyncCall& call) {
     return charged;
   }
   call.permit_ = *permit;
-  callback.extra.load(std::memory_order_acquire)->submitted.fetch_add(1, std::memory_order_relaxed);
+  callback.extra.load(std::memory_order_acquire)->calls.CountSubmitted();
   return {};
 }
 
@@ -230,7 +229,7 @@ void Registry::CountOut(Callback& callback, AsyncCall& call, Code outcome) {
   Uncharge(callback, call);
   Report(callback, call.permit_, outcome);
   call.callback_ = nullptr;
-  callback.extra.load(std::memory_order_acquire)->submitted.fetch_sub(1, std::memory_order_relaxed);
+  callback.extra.load(std::memory_order_acquire)->calls.TakeBackSubmitted();
 }
 
 Status Registry::SubmitCall(Handle handle, std::unique_ptr<AsyncCall>& call) {

@@ -130,6 +130,14 @@ belay_status belay_drain(belay_handle callback, uint64_t timeout_ms) {
   return Guarded([&] { return Done(Registry::Drain(callback, Nanoseconds(timeout_ms))); });
 }
 
+belay_status belay_drain_all(const belay_handle* callbacks, uint64_t count, uint64_t timeout_ms) {
+  return Guarded([&] {
+    if (callbacks == nullptr && count != 0)
+      return InvalidArgument("callbacks is null with a count");
+    return Done(Registry::Drain(std::span(callbacks, count), Nanoseconds(timeout_ms)));
+  });
+}
+
 belay_status belay_drain_notify(belay_handle callback, belay_release_fn notify, void* context) {
   return Guarded([&] {
     if (notify == nullptr) return InvalidArgument("notify is null");

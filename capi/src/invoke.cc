@@ -322,11 +322,11 @@ namespace {
 // A call that is plain, but not through the handle that this thread called last.
 [[gnu::noinline]] belay_status InvokeAnother(belay_handle callback, belay_call* call) {
   CallPin::Pinned pinned;
-  if (!CallPin::Prepare(callback)) [[unlikely]]
-    return InvokeWithCare(callback, call);
-  if (CallPin::EnterAgain(callback, &pinned) == CallPin::Entry::kEntered) [[likely]]
+  const CallPin::Entry entry = CallPin::EnterAny(callback, &pinned);
+  if (entry == CallPin::Entry::kEntered) [[likely]]
     return Run(pinned, call);
-  return InvokeRefused(callback, call);
+  return entry == CallPin::Entry::kOther ? InvokeWithCare(callback, call)
+                                         : InvokeRefused(callback, call);
 }
 
 }  // namespace

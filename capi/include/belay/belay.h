@@ -337,6 +337,12 @@ BELAY_API belay_status belay_restore(belay_handle callback);
  * call or the release function of this callback; FAILED_PRECONDITION if it is still registered; handle errors. */
 BELAY_API belay_status belay_drain(belay_handle callback, uint64_t timeout_ms);
 
+/* belay_drain for `count` callbacks, which may be of several brokers, with one timeout: waits until all have
+ * drained. Cheapest in the order in which they were unregistered: then one wait serves for all. May block.
+ * Errors: as belay_drain, at the first callback for which there is one: the others may or may not have
+ * drained by then. INVALID_ARGUMENT if `callbacks` is null and `count` is not 0. */
+BELAY_API belay_status belay_drain_all(const belay_handle *callbacks, uint64_t count, uint64_t timeout_ms);
+
 /* The same without waiting: `notify` runs once, on the broker's thread, when the callback has drained
  * (at once if it has already). `notify` runs exactly once on BELAY_OK, never otherwise. */
 BELAY_API belay_status belay_drain_notify(belay_handle callback, belay_release_fn notify, void *context);
