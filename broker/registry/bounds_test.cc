@@ -78,11 +78,7 @@ TEST_F(BoundsTest, R14_WhatIsInsertedMustFitTheHoldersBudget) {
 TEST_F(BoundsTest, R14_BytesQueuedAreBoundedAlsoWithoutABoundOfCalls) {
   const Handle owner = OwnerWith({.max_queued_bytes = 10}, alice_);
   const Handle queue = *OpenQueue(alice_, {.name = "q"});
-  CallbackSpec spec = NewProbe().Spec();
-  auto executor = FindExecutor(queue);
-  spec.executor = executor->executor;
-  spec.executor_keeper = executor->keeper;
-  const Handle handle = *Registry::Register(owner, std::move(spec));
+  const Handle handle = RegisterOn(*FindExecutor(queue), NewProbe(), owner);
   Request request;
   request.payload = "more than ten";
   auto call = std::make_unique<AsyncCall>(std::move(request), nullptr);

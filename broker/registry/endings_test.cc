@@ -18,16 +18,14 @@ using base::Code;
 
 class EndingsTest : public RegistryTest {
  protected:
-  // A callback that runs on `pool`.
-  Handle RegisterOn(const std::shared_ptr<Pool>& pool, Probe& probe) {
-    CallbackSpec spec = probe.Spec();
-    spec.executor = pool.get();
-    spec.executor_keeper = pool;
-    return *Registry::Register(alice_, std::move(spec));
-  }
   static std::shared_ptr<Pool> NewPool() {
     return std::make_shared<Pool>(ExecutorOptions{.name = "test"}, 1);
   }
+};
+
+// Checks at its end that the thread is in no call: before the thread's own end, which would clear them all.
+struct OutOfItsCalls {
+  ~OutOfItsCalls() { EXPECT_EQ(tls_record->depth(), 0U) << "the unwinding ends the call"; }
 };
 
 TEST_F(EndingsTest, R9_ACancelledThreadIsOutOfItsCall) {
@@ -50,6 +48,7 @@ TEST_F(EndingsTest, R9_ACancelledThreadIsOutOfItsCall) {
   ASSERT_EQ(::pthread_create(
                 &thread, nullptr,
                 [](void* argument) -> void* {
+                  const OutOfItsCalls out;
                   (void)Call(*static_cast<Handle*>(argument));
                   return nullptr;
                 },
@@ -62,7 +61,7 @@ TEST_F(EndingsTest, R9_ACancelledThreadIsOutOfItsCall) {
   void* result = nullptr;
   ASSERT_EQ(::pthread_join(thread, &result), 0);
   EXPECT_EQ(result, PTHREAD_CANCELED);
-  EXPECT_TRUE(Registry::Drain(handle, kPatienceNs).ok()) << "the unwinding ended the call";
+  EXPECT_TRUE(Registry::Drain(handle, kPatienceNs).ok());
 }
 
 using EndingsDeathTest = EndingsTest;
@@ -171,13 +170,8 @@ int WaitFor(pid_t child) {
 TEST_F(EndingsTest, R13_AForkWithASubmittedCallPendingEndsItInTheParentOnly) {
   const auto pool = NewPool();
   Probe& probe = NewProbe();
-  Event entered;
-  Event go;
-  probe.body = [&] {
-    entered.Set();
-    EXPECT_TRUE(go.Wait());
-  };
-  const Handle handle = RegisterOn(pool, probe);
+  Hold hold(probe);
+  const Handle handle = RegisterOn({pool.get(), pool}, probe, alice_);
   std::atomic<int> ended{0};
   Event both;
   const auto done = [&](const Outcome& outcome) {
@@ -186,14 +180,14 @@ TEST_F(EndingsTest, R13_AForkWithASubmittedCallPendingEndsItInTheParentOnly) {
   };
   Registry::InvokeAsync(handle, {}, done);
   Registry::InvokeAsync(handle, {}, done);
-  ASSERT_TRUE(entered.Wait());
+  ASSERT_TRUE(hold.WaitEntered());
   const pid_t child = ::fork();
   if (child == 0) {
     const bool is_closed = Registry::Invoke(handle, {}).status.code() == Code::kClosed;
     ::_exit(is_closed && ended.load() == 0 && probe.releases.load() == 0 ? 0 : 1);
   }
   EXPECT_EQ(WaitFor(child), 0);
-  go.Set();
+  hold.LetGo();
   EXPECT_TRUE(both.Wait());
   EXPECT_EQ(probe.calls.load(), 2);
 }

@@ -18,50 +18,23 @@ class GateTest : public RegistryTest {
     return *Registry::Register(alice_, std::move(spec));
   }
   // What the C ABI's invoke does with a gated callback.
-  static base::Status CallGated(Handle handle, std::int64_t deadline_ns = 0) {
+  static base::Status CallGatedUntil(Handle handle, std::int64_t deadline_ns) {
     EXPECT_FALSE(CallPin(handle)) << "the short way must not pass a gate";
     return Registry::RunGated(handle, deadline_ns, [](Callback& callback) {
       callback.origin->target.function(callback.context, nullptr);
     });
   }
+  static base::Status CallGated(Handle handle) { return CallGatedUntil(handle, 0); }
   static Gate& GateOf(Handle handle) {
     auto found = Registry::Find(handle, Kind::kCallback);
     return *static_cast<Callback&>(**found).extra.load()->gate;
   }
 };
 
-// A call through a gate that stays inside until it is let go.
-class InsideCall {
- public:
-  InsideCall(Handle handle, Probe& probe) {
-    probe.body = [this] {
-      if (entered_.is_set()) return;
-      entered_.Set();
-      EXPECT_TRUE(go_.Wait());
-    };
-    thread_ = std::thread([handle] {
-      EXPECT_TRUE(Registry::RunGated(handle, 0, [](Callback& callback) {
-                    callback.origin->target.function(callback.context, nullptr);
-                  }).ok());
-    });
-    EXPECT_TRUE(entered_.Wait());
-  }
-  ~InsideCall() { Finish(); }
-  void Finish() {
-    go_.Set();
-    if (thread_.joinable()) thread_.join();
-  }
-
- private:
-  Event entered_;
-  Event go_;
-  std::thread thread_;
-};
-
 TEST_F(GateTest, R10_BeyondMaxConcurrencyACallIsRefusedByName) {
   Probe& probe = NewProbe();
   const Handle handle = RegisterGated(probe, {.max_concurrency = 1});
-  InsideCall inside(handle, probe);
+  BlockedCall inside(handle, probe, &CallGated);
   const base::Status refused = CallGated(handle);
   EXPECT_EQ(refused.code(), Code::kResourceExhausted);
   EXPECT_EQ(refused.reason(), "MAX_CONCURRENCY");
@@ -81,7 +54,7 @@ TEST_F(GateTest, R10_ThoseWhoWaitGetInOneByOneAndInOrder) {
   Probe& probe = NewProbe();
   const Handle handle = RegisterGated(probe, {.max_concurrency = 1, .on_full = OnFull::kWait});
   Gate& gate = GateOf(handle);
-  InsideCall inside(handle, probe);
+  BlockedCall inside(handle, probe, &CallGated);
   std::mutex mutex;
   std::vector<int> order;
   std::vector<std::thread> waiting;
@@ -106,8 +79,8 @@ TEST_F(GateTest, R10_ThoseWhoWaitGetInOneByOneAndInOrder) {
 TEST_F(GateTest, R10_AWaitEndsAtItsDeadlineAndTheNextGetsThePlace) {
   Probe& probe = NewProbe();
   const Handle handle = RegisterGated(probe, {.max_concurrency = 1, .on_full = OnFull::kWait});
-  InsideCall inside(handle, probe);
-  const base::Status late = CallGated(handle, base::Clock::System().MonotonicNs() + 2'000'000);
+  BlockedCall inside(handle, probe, &CallGated);
+  const base::Status late = CallGatedUntil(handle, base::Clock::System().MonotonicNs() + 2'000'000);
   EXPECT_EQ(late.code(), Code::kDeadlineExceeded);
   EXPECT_EQ(GateOf(handle).waiting(), 0U);
   inside.Finish();
@@ -118,7 +91,7 @@ TEST_F(GateTest, R10_AWaitEndsAtItsDeadlineAndTheNextGetsThePlace) {
 TEST_F(GateTest, R10_AnUnregisterWakesThoseWhoWait) {
   Probe& probe = NewProbe();
   const Handle handle = RegisterGated(probe, {.max_concurrency = 1, .on_full = OnFull::kWait});
-  InsideCall inside(handle, probe);
+  BlockedCall inside(handle, probe, &CallGated);
   base::Status told;
   std::thread waiter([&] { told = CallGated(handle); });
   ASSERT_TRUE(Eventually([&] { return GateOf(handle).waiting() == 1; }));

@@ -1,7 +1,5 @@
-// Handles: what is no handle (R1), one holder's release (R2), the triple (R3), refusals (R4), rights (R16).
+// Handles: what is no handle (R1), one holder's release (R2).
 #include <limits>
-#include <memory>
-#include <stdexcept>
 
 #include "broker/registry/test_util.h"
 
@@ -9,8 +7,6 @@ namespace belay::registry {
 namespace {
 
 using base::Code;
-
-// --- R1 ---------------------------------------------------------------------------------------------
 
 // Every operation must refuse `handle` with a code, and touch nothing.
 void ExpectRefusedEverywhere(Handle handle, Code code) {
@@ -161,8 +157,6 @@ TEST_F(RegistryTest, R1_ObjectsOfTheEngineHaveHandlesToo) {
   EXPECT_EQ(CodeOf(Registry::Find(*handle, Kind::kStore)), Code::kStale);
 }
 
-// --- R2 ---------------------------------------------------------------------------------------------
-
 TEST_F(RegistryTest, R2_ASecondReleaseIsStaleAndTouchesNobodyElse) {
   Probe& probe = NewProbe();
   const Handle first = Register(alice_, probe);
@@ -200,202 +194,6 @@ TEST_F(RegistryTest, R2_OfManyThreadsReleasingOneHandleExactlyOneSucceeds) {
     ASSERT_EQ(Registry::Describe(kept)->references, 1U);
   }
   EXPECT_EQ(probe.releases.load(), 0);
-}
-
-// --- R3 ---------------------------------------------------------------------------------------------
-
-TEST_F(RegistryTest, R3_AFailedRegistrationReleasesTheContextBeforeItReturns) {
-  const Handle closed_owner = Owner("closed");
-  ASSERT_TRUE(Registry::CloseOwner(closed_owner).ok());
-  Probe& live = NewProbe();
-  const Handle callback = Register(alice_, live);
-  const struct {
-    Handle owner;
-    Code code;
-  } cases[] = {
-      {0, Code::kMalformed},
-      {MakeHandle(Kind::kOwner, 1, HandleTable::kSlots - 1), Code::kMalformed},
-      {closed_owner, Code::kStale},
-      {callback, Code::kWrongKind},
-  };
-  for (const auto& c : cases) {
-    Probe& probe = NewProbe();
-    EXPECT_EQ(CodeOf(Registry::Register(c.owner, probe.Spec())), c.code);
-    EXPECT_EQ(probe.releases.load(), 1);
-  }
-  for (const char* signature : {"i64", "i64(", "long(i64)", "i64(void)"}) {
-    Probe& probe = NewProbe();
-    EXPECT_EQ(CodeOf(Registry::Register(alice_, probe.TypedSpec(signature))),
-              Code::kInvalidArgument);
-    EXPECT_EQ(probe.releases.load(), 1);
-  }
-}
-
-TEST_F(RegistryTest, R3_AClosedRegistryReleasesTheContextOfALateRegistration) {
-  Probe& blocked = NewProbe();
-  const Handle handle = Register(alice_, blocked);
-  Probe& late = NewProbe();
-  {
-    const BlockedCall call(handle, blocked);
-    EXPECT_EQ(CodeOf(registry_->Close(0)), Code::kDeadlineExceeded);
-    EXPECT_EQ(CodeOf(Registry::Register(registry_->handle(), late.Spec())), Code::kStale);
-  }
-  EXPECT_EQ(late.releases.load(), 1);
-  EXPECT_TRUE(blocked.released.Wait());
-}
-
-// A context whose release function registers the next one with the same owner: nothing of the failed
-// registration may be held while it runs.
-struct Nest {
-  Handle owner;
-  int left;
-  std::atomic<int>* alive;
-  static void Release(void* context) {
-    const std::unique_ptr<Nest> nest(static_cast<Nest*>(context));
-    EXPECT_TRUE(tls_record == nullptr || tls_record->transient_depth == 0)
-        << "R8: user code under a pin";
-    if (nest->left > 0) (void)Register(nest->owner, nest->left - 1, nest->alive);
-    nest->alive->fetch_sub(1);
-  }
-  static base::Result<Handle> Register(Handle owner, int left, std::atomic<int>* alive) {
-    alive->fetch_add(1);
-    CallbackSpec spec;
-    spec.target.function = &Probe::Run;
-    spec.context = OwnedContext(new Nest{owner, left, alive}, &Nest::Release);
-    return Registry::Register(owner, std::move(spec));
-  }
-};
-
-TEST_F(RegistryTest, R3_R8_AReleaseFunctionMayRegisterWhileItsOwnerCloses) {
-  for (int round = 0; round < 10; ++round) {
-    const Handle owner = Owner("closing");
-    std::atomic<int> alive{0};
-    std::atomic<int> started{0};
-    std::vector<std::thread> registrars;
-    for (int i = 0; i < 3; ++i) {
-      registrars.emplace_back([&] {
-        started.fetch_add(1);
-        while (Nest::Register(owner, 6, &alive).ok()) {
-        }
-      });
-    }
-    while (started.load() < 3) std::this_thread::yield();
-    ASSERT_TRUE(Registry::CloseOwner(owner).ok());
-    for (std::thread& registrar : registrars) registrar.join();
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (alive.load() != 0 && std::chrono::steady_clock::now() < deadline)
-      std::this_thread::yield();
-    ASSERT_EQ(alive.load(), 0);
-  }
-}
-
-TEST_F(RegistryTest, R3_AContextWithoutAReleaseFunctionIsFine) {
-  CallbackSpec spec;
-  int context = 0;
-  spec.target.function = [](void* c, ::belay_call*) { return ++*static_cast<int*>(c), 0; };
-  spec.context = OwnedContext(&context, nullptr);
-  const auto handle = Registry::Register(alice_, std::move(spec));
-  ASSERT_TRUE(handle.ok());
-  EXPECT_TRUE(Call(*handle).ok());
-  EXPECT_TRUE(Registry::Unregister(*handle, Code::kUnregistered).ok());
-  EXPECT_TRUE(Registry::Drain(*handle, kPatienceNs).ok());
-  EXPECT_EQ(context, 1);
-}
-
-TEST_F(RegistryTest, R3_AReleaseFunctionThatThrowsHasRun) {
-  Probe& thrower = NewProbe();
-  Probe& after = NewProbe();
-  thrower.on_release = [&] {
-    thrower.releases.fetch_add(1);
-    throw std::runtime_error("release");
-  };
-  const Handle handle = Register(alice_, thrower);
-  const Handle next = Register(alice_, after);
-  ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
-  EXPECT_TRUE(Registry::Drain(handle, kPatienceNs).ok());
-  EXPECT_EQ(thrower.releases.load(), 1);
-  ASSERT_TRUE(Registry::Release(next).ok());
-  EXPECT_TRUE(after.released.Wait());
-}
-
-// --- R4 ---------------------------------------------------------------------------------------------
-
-TEST_F(RegistryTest, R4_EachReasonForRefusalHasItsOwnCode) {
-  const struct {
-    Code code;
-    std::function<void(Handle)> end;
-  } cases[] = {
-      {Code::kUnregistered,
-       [](Handle h) { EXPECT_TRUE(Registry::Unregister(h, Code::kUnregistered).ok()); }},
-      {Code::kRevoked, [](Handle h) { EXPECT_TRUE(Registry::Unregister(h, Code::kRevoked).ok()); }},
-      {Code::kHostLost,
-       [](Handle h) { EXPECT_TRUE(Registry::Unregister(h, Code::kHostLost).ok()); }},
-      {Code::kOwnerClosed, [this](Handle) { EXPECT_TRUE(Registry::CloseOwner(alice_).ok()); }},
-  };
-  for (const auto& c : cases) {
-    Probe& probe = NewProbe();
-    const Handle own = Register(alice_, probe);
-    const Handle other = *Registry::Retain(own, bob_, 0);
-    c.end(own);
-    EXPECT_EQ(CodeOf(Call(other)), c.code);
-    EXPECT_EQ(CodeOf(Registry::Invoke(other, {}).status), c.code);
-    EXPECT_EQ(CodeOf(Registry::Retain(other, 0, 0)), c.code);
-    EXPECT_TRUE(probe.released.Wait());
-    EXPECT_EQ(CodeOf(Call(other)), c.code) << "the reason stays after the release";
-    // The first reason stays, and ending it again is no error.
-    EXPECT_TRUE(Registry::Unregister(other, Code::kRevoked).ok());
-    EXPECT_EQ(CodeOf(Call(other)), c.code);
-    EXPECT_TRUE(Registry::Drain(other, kPatienceNs).ok());
-    EXPECT_EQ(Registry::Describe(other)->state, State::kReleased);
-    EXPECT_TRUE(Registry::Release(other).ok());
-    EXPECT_EQ(CodeOf(Call(other)), Code::kStale);
-    EXPECT_EQ(probe.calls.load(), 0);
-  }
-}
-
-TEST_F(RegistryTest, R4_DrainingLetsCallsInFlightFinishAndRefusesNewOnes) {
-  Probe& probe = NewProbe();
-  const Handle handle = Register(alice_, probe);
-  BlockedCall call(handle, probe);
-  ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
-  EXPECT_EQ(CodeOf(Call(handle)), Code::kUnregistered);
-  EXPECT_EQ(Registry::Describe(handle)->state, State::kDraining);
-  call.Finish();
-  EXPECT_TRUE(probe.released.Wait());
-  EXPECT_EQ(probe.calls.load(), 1);
-}
-
-TEST_F(RegistryTest, R4_AnOwnerThatClosedCannotBeRetainedTo) {
-  Probe& probe = NewProbe();
-  const Handle handle = Register(alice_, probe);
-  ASSERT_TRUE(Registry::CloseOwner(bob_).ok());
-  EXPECT_EQ(CodeOf(Registry::Retain(handle, bob_, 0)), Code::kStale);
-  EXPECT_TRUE(Call(handle).ok());
-}
-
-// --- R16 --------------------------------------------------------------------------------------------
-
-TEST_F(RegistryTest, R16_RetainOnlyNarrowsRights) {
-  Probe& probe = NewProbe();
-  const Handle all = Register(alice_, probe);
-  const Handle retain_only = *Registry::Retain(all, bob_, kRightRetain);
-  EXPECT_EQ(CodeOf(Call(retain_only)), Code::kPermissionDenied);
-  EXPECT_EQ(CodeOf(Registry::Invoke(retain_only, {}).status), Code::kPermissionDenied);
-  EXPECT_EQ(CodeOf(Registry::Unregister(retain_only, Code::kUnregistered)),
-            Code::kPermissionDenied);
-  for (const std::uint32_t more :
-       {std::uint32_t{kRightInvoke}, std::uint32_t{kRightInvoke | kRightRetain},
-        std::uint32_t{kRightsAll}}) {
-    EXPECT_EQ(CodeOf(Registry::Retain(retain_only, 0, more)), Code::kPermissionDenied);
-  }
-  const Handle same = *Registry::Retain(retain_only, 0, 0);
-  EXPECT_EQ(Registry::Describe(same)->rights, std::uint32_t{kRightRetain});
-  const Handle invoke_only = *Registry::Retain(all, bob_, kRightInvoke);
-  EXPECT_TRUE(Call(invoke_only).ok());
-  EXPECT_EQ(CodeOf(Registry::Retain(invoke_only, 0, 0)), Code::kPermissionDenied);
-  // An administrator needs no right.
-  EXPECT_TRUE(Registry::Unregister(retain_only, Code::kRevoked).ok());
-  EXPECT_EQ(CodeOf(Call(all)), Code::kRevoked);
 }
 
 }  // namespace

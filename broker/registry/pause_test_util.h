@@ -1,12 +1,18 @@
 // Stops a thread at a pause point until the test lets it go on.
 //
+// Stop is for any thread, Halfway for an operation on a thread of its own.
+//
 // Thread safety: one Stop at a time; the rest any thread's.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
+#include <thread>
+#include <utility>
 
+#include "broker/base/status.h"
 #include "broker/registry/pause.h"
 #include "broker/registry/test_event.h"
 
@@ -43,6 +49,29 @@ class Stop {
   std::atomic<bool> is_taken_{false};
   Event reached_;
   Event go_;
+};
+
+// An operation that has stopped at a pause point, on a thread of its own.
+class Halfway {
+ public:
+  Halfway(PausePoint point, std::function<base::Status()> operation) : stop_(point) {
+    thread_ = std::thread([this, operation = std::move(operation)] { status_ = operation(); });
+    EXPECT_TRUE(stop_.Reached());
+  }
+  Halfway(const Halfway&) = delete;
+  Halfway& operator=(const Halfway&) = delete;
+  ~Halfway() { (void)Finish(); }
+
+  base::Code Finish() {
+    stop_.LetGo();
+    if (thread_.joinable()) thread_.join();
+    return status_.code();
+  }
+
+ private:
+  Stop stop_;
+  base::Status status_;
+  std::thread thread_;
 };
 
 }  // namespace belay::registry

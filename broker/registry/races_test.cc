@@ -56,6 +56,7 @@ class RacesTest : public ::testing::Test {
  protected:
   void SetUp() override {
     RegistryOptions options;
+    options.name = "test";
     options.clock = &clock_;
     options.log = [](LogLevel, std::string_view) {};
     auto opened = Registry::Open(std::move(options));
@@ -63,6 +64,7 @@ class RacesTest : public ::testing::Test {
     registry_ = std::move(*opened);
     owner_ = *registry_->OpenOwner("owner");
     callback_ = *Registry::Register(registry_->handle(), probe_.Spec());
+    another_ = *Registry::Retain(callback_, 0, 0);
   }
   void TearDown() override { (void)registry_->Close(kPatienceNs); }
 
@@ -86,9 +88,15 @@ class RacesTest : public ::testing::Test {
     asking.join();
     return told;
   }
+  // The callback lives on, by another handle.
   template <typename Ask>
   Code WhileReleased(Ask ask) {
     return Between([&] { (void)Registry::Release(callback_); }, ask);
+  }
+  template <typename Ask>
+  Code WhileTheLastIsReleased(Ask ask) {
+    EXPECT_TRUE(Registry::Release(another_).ok());
+    return WhileReleased(ask);
   }
   template <typename Ask>
   Code WhileOwnerCloses(Ask ask) {
@@ -105,6 +113,7 @@ class RacesTest : public ::testing::Test {
   Ref<Registry> registry_;
   Handle owner_ = 0;
   Handle callback_ = 0;
+  Handle another_ = 0;  // to the same
 };
 
 TEST_F(RacesTest, R2_TwoReleasesAreOne) {
@@ -127,15 +136,15 @@ TEST_F(RacesTest, R1_ATransferComesTooLate) {
   EXPECT_EQ(WhileReleased([&] { return Registry::Transfer(callback_, owner_); }), Code::kStale);
 }
 TEST_F(RacesTest, R14_AQuarantineComesTooLate) {
-  EXPECT_EQ(WhileReleased([&] { return Registry::Quarantine(callback_); }), Code::kStale);
+  EXPECT_EQ(WhileTheLastIsReleased([&] { return Registry::Quarantine(callback_); }), Code::kStale);
 }
 TEST_F(RacesTest, R14_ARestoreComesTooLate) {
-  EXPECT_EQ(WhileReleased([&] { return Registry::Restore(callback_); }), Code::kStale);
+  EXPECT_EQ(WhileTheLastIsReleased([&] { return Registry::Restore(callback_); }), Code::kStale);
 }
 TEST_F(RacesTest, R15_AnExplanationTellsTheEnd) {
   EXPECT_EQ(WhileReleased([&] {
               const auto told = Registry::Explain(callback_);
-              EXPECT_NE(told->find("released"), std::string::npos) << *told;
+              EXPECT_NE(told->find("released by \"test\""), std::string::npos) << *told;
               return told.status();
             }),
             Code::kOk);

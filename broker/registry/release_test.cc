@@ -1,4 +1,4 @@
-// When release functions run (R5, R6), waiting for them (R7), and what they may do (R8).
+// When release functions run: after the last call (R5), and soon (R6).
 #include <algorithm>
 
 #include "broker/registry/test_util.h"
@@ -9,8 +9,6 @@ namespace {
 using base::Code;
 using Clock = std::chrono::steady_clock;
 
-// --- R5 ---------------------------------------------------------------------------------------------
-
 TEST_F(RegistryTest, R5_TheReleaseFunctionFollowsTheLastCallInFlight) {
   Probe& probe = NewProbe();
   const Handle first = Register(alice_, probe);
@@ -18,11 +16,9 @@ TEST_F(RegistryTest, R5_TheReleaseFunctionFollowsTheLastCallInFlight) {
   BlockedCall call(first, probe);
   ASSERT_TRUE(Registry::Release(first).ok());
   ASSERT_TRUE(Registry::Release(second).ok());
-  // Rounds of the reaper with the call in flight: each of these releases has made one.
+  // With the call in flight.
   for (int i = 0; i < 20; ++i) {
-    Probe& other = NewProbe();
-    ASSERT_TRUE(Registry::Release(Register(alice_, other)).ok());
-    ASSERT_TRUE(other.released.Wait());
+    WaitForARound();
     ASSERT_EQ(probe.releases.load(), 0);
   }
   call.Finish();
@@ -89,8 +85,6 @@ TEST_F(RegistryTest, R5_AThreadThatExitsInsideACallIsOutOfIt) {
   EXPECT_TRUE(outer.released.Wait());
 }
 
-// --- R6 ---------------------------------------------------------------------------------------------
-
 TEST_F(RegistryTest, R6_TheReleaseFunctionRunsPromptlyWithoutAFurtherCall) {
   std::vector<std::chrono::nanoseconds> took;
   for (int i = 0; i < 101; ++i) {
@@ -138,11 +132,7 @@ TEST_F(RegistryTest, R6_TheEndOfTheLastCallWakesTheReaper) {
     next.store(handle);
     while (!entered.load()) std::this_thread::yield();
     EXPECT_TRUE(Registry::Release(handle).ok());
-    if (round % 10 == 0) {  // a round of the reaper that finds the call
-      Probe& other = NewProbe();
-      EXPECT_TRUE(Registry::Release(Register(bob_, other)).ok());
-      EXPECT_TRUE(other.released.Wait());
-    }
+    if (round % 10 == 0) WaitForARound();  // which finds the call
     entered.store(false);
     EXPECT_TRUE(probe.released.Wait()) << "round " << round;
   }
@@ -180,212 +170,6 @@ TEST_F(RegistryTest, R6_CallersOfARefusedHandleDoNotHoldOffItsRelease) {
   stop.store(true);
   for (std::thread& thread : threads) thread.join();
   EXPECT_LT(took, std::chrono::seconds(2));
-}
-
-// --- R7 ---------------------------------------------------------------------------------------------
-
-TEST_F(RegistryTest, R7_DrainWaitsForTheReleaseFunction) {
-  Probe& probe = NewProbe();
-  const Handle handle = Register(alice_, probe);
-  Event unregistered;
-  probe.on_release = [&] { EXPECT_TRUE(unregistered.Wait()); };
-  ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
-  EXPECT_EQ(CodeOf(Registry::Drain(handle, 0)), Code::kDeadlineExceeded);
-  unregistered.Set();
-  EXPECT_TRUE(Registry::Drain(handle, kPatienceNs).ok());
-  EXPECT_EQ(probe.releases.load(), 1);
-  EXPECT_TRUE(Registry::Drain(handle, 0).ok()) << "drained for good";
-}
-
-TEST_F(RegistryTest, R7_ADrainThatTimesOutCountsWhatStillRuns) {
-  Probe& probe = NewProbe();
-  const Handle handle = Register(alice_, probe, "sums");
-  const BlockedCall call(handle, probe);
-  ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
-  const base::Status status = Registry::Drain(handle, 1'000'000);
-  EXPECT_EQ(status.code(), Code::kDeadlineExceeded);
-  EXPECT_NE(status.message().find("\"sums\""), std::string::npos) << status.message();
-  EXPECT_NE(status.message().find("1 calls in flight and 0 pins"), std::string::npos)
-      << status.message();
-}
-
-TEST_F(RegistryTest, R7_ALiveCallbackCannotBeDrained) {
-  Probe& probe = NewProbe();
-  const Handle handle = Register(alice_, probe);
-  EXPECT_EQ(CodeOf(Registry::Drain(handle, kPatienceNs)), Code::kFailedPrecondition);
-  EXPECT_EQ(CodeOf(Registry::NotifyDrained(
-                handle, [](void*) { FAIL(); }, nullptr)),
-            Code::kFailedPrecondition);
-}
-
-TEST_F(RegistryTest, R7_NoticesRunOnceWhenDrainedOrAtOnceAfterwards) {
-  Probe& probe = NewProbe();
-  const Handle handle = Register(alice_, probe);
-  struct Notice {
-    explicit Notice(Probe* of) : probe(of) {}
-    Probe* probe;
-    std::atomic<int> runs{0};
-    Event ran;
-    static void Run(void* context) {
-      auto* notice = static_cast<Notice*>(context);
-      EXPECT_EQ(notice->probe->releases.load(), 1) << "told before the release function ran";
-      notice->runs.fetch_add(1);
-      notice->ran.Set();
-    }
-  };
-  Notice before(&probe);
-  Notice after(&probe);
-  {
-    const BlockedCall call(handle, probe);
-    ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
-    ASSERT_TRUE(Registry::NotifyDrained(handle, &Notice::Run, &before).ok());
-    EXPECT_FALSE(before.ran.is_set());
-  }
-  ASSERT_TRUE(before.ran.Wait());
-  ASSERT_TRUE(Registry::NotifyDrained(handle, &Notice::Run, &after).ok());
-  ASSERT_TRUE(after.ran.Wait());
-  ASSERT_TRUE(registry_->Close(kPatienceNs).ok());
-  EXPECT_EQ(before.runs.load(), 1);
-  EXPECT_EQ(after.runs.load(), 1);
-}
-
-TEST_F(RegistryTest, R7_ADrainInsideTheCallItWouldWaitForIsAnError) {
-  Probe& probe = NewProbe();
-  Handle handle = 0;
-  Code inside = Code::kOk;
-  Code nested = Code::kOk;
-  probe.body = [&] {
-    ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
-    inside = CodeOf(Registry::Drain(handle, kPatienceNs));
-    Probe& other = NewProbe();  // draining something else from here is fine
-    const Handle another = Register(alice_, other);
-    ASSERT_TRUE(Registry::Unregister(another, Code::kUnregistered).ok());
-    EXPECT_TRUE(Registry::Drain(another, kPatienceNs).ok());
-    // Deeper down the stack it is still this thread's call.
-    Probe& deeper = NewProbe();
-    deeper.body = [&] { nested = CodeOf(Registry::Drain(handle, kPatienceNs)); };
-    const Handle deep = Register(bob_, deeper);
-    EXPECT_TRUE(Call(deep).ok());
-    ASSERT_TRUE(Registry::Unregister(deep, Code::kUnregistered).ok());
-    EXPECT_TRUE(Registry::Drain(deep, kPatienceNs).ok());
-  };
-  handle = Register(alice_, probe);
-  EXPECT_TRUE(Call(handle).ok());
-  EXPECT_EQ(inside, Code::kWouldDeadlock);
-  EXPECT_EQ(nested, Code::kWouldDeadlock);
-  EXPECT_TRUE(Registry::Drain(handle, kPatienceNs).ok());
-}
-
-TEST_F(RegistryTest, R7_ADrainInsideTheReleaseFunctionIsAnError) {
-  Probe& probe = NewProbe();
-  Probe& other = NewProbe();
-  Code own = Code::kOk;
-  Code others = Code::kOk;
-  const Handle handle = Register(alice_, probe);
-  const Handle other_handle = Register(alice_, other);
-  probe.on_release = [&] {
-    own = CodeOf(Registry::Drain(handle, kPatienceNs));
-    EXPECT_TRUE(Registry::Unregister(other_handle, Code::kUnregistered).ok());
-    others = CodeOf(
-        Registry::Drain(other_handle, kPatienceNs));  // the same thread would have to release it
-  };
-  ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
-  EXPECT_TRUE(Registry::Drain(handle, kPatienceNs).ok());
-  EXPECT_EQ(own, Code::kWouldDeadlock);
-  EXPECT_EQ(others, Code::kWouldDeadlock);
-  EXPECT_TRUE(Registry::Drain(other_handle, kPatienceNs).ok());
-}
-
-TEST_F(RegistryTest, R7_DrainsOfManyThreadsAllReturn) {
-  Probe& probe = NewProbe();
-  const Handle handle = Register(alice_, probe);
-  BlockedCall call(handle, probe);
-  ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] {
-      EXPECT_TRUE(Registry::Drain(handle, kPatienceNs).ok());
-      EXPECT_EQ(probe.releases.load(), 1);
-    });
-  }
-  call.Finish();
-  for (std::thread& thread : threads) thread.join();
-}
-
-// --- R8 ---------------------------------------------------------------------------------------------
-
-// Every operation of the library, on callbacks of its own and on `self`.
-void UseEverything(Registry& registry, Handle owner, Handle self) {
-  Probe probe;
-  Probe bad;
-  const auto handle = Registry::Register(owner, probe.Spec("inner"));
-  ASSERT_TRUE(handle.ok());
-  EXPECT_FALSE(Registry::Register(0, bad.Spec()).ok());
-  const auto retained = Registry::Retain(*handle, 0, 0);
-  ASSERT_TRUE(retained.ok());
-  EXPECT_TRUE(Call(*retained).ok());
-  EXPECT_TRUE(Registry::Invoke(*handle, {}).status.ok());
-  EXPECT_TRUE(Registry::Describe(*handle).ok());
-  EXPECT_EQ(Registry::Holders(*handle).size(), 2U);
-  std::uint64_t after = 0;
-  EXPECT_FALSE(registry.List(&after, 1000).empty());
-  (void)Registry::Describe(self);
-  (void)Registry::Retain(self, 0, 0);
-  (void)Registry::Unregister(self, Code::kUnregistered);
-  EXPECT_TRUE(Registry::Release(*retained).ok());
-  EXPECT_TRUE(Registry::Unregister(*handle, Code::kUnregistered).ok());
-  Event drained;
-  EXPECT_TRUE(Registry::NotifyDrained(
-                  *handle, [](void* e) { static_cast<Event*>(e)->Set(); }, &drained)
-                  .ok());
-  const auto drain = Registry::Drain(*handle, kPatienceNs);
-  EXPECT_TRUE(drain.ok() || drain.code() == Code::kWouldDeadlock);
-  if (drain.ok()) {
-    EXPECT_TRUE(drained.Wait());
-  }
-  const auto inner_owner = registry.OpenOwner("inner");
-  ASSERT_TRUE(inner_owner.ok());
-  EXPECT_TRUE(Registry::CloseOwner(*inner_owner).ok());
-}
-
-TEST_F(RegistryTest, R8_ACallbackMayCallEverything) {
-  Probe& probe = NewProbe();
-  Handle handle = 0;
-  probe.body = [&] { UseEverything(*registry_, bob_, handle); };
-  handle = Register(alice_, probe);
-  EXPECT_TRUE(Call(handle).ok());
-  EXPECT_TRUE(probe.released.Wait());
-}
-
-TEST_F(RegistryTest, R8_AReleaseFunctionMayCallEverythingButDrain) {
-  Probe& probe = NewProbe();
-  Probe& inner = NewProbe();
-  Handle handle = 0;
-  Handle inner_handle = 0;
-  probe.on_release = [&] {
-    inner_handle = Register(bob_, inner);
-    EXPECT_TRUE(Call(inner_handle).ok());
-    EXPECT_TRUE(Registry::Invoke(inner_handle, {}).status.ok());
-    EXPECT_TRUE(Registry::Release(*Registry::Retain(inner_handle, 0, 0)).ok());
-    EXPECT_TRUE(Registry::Describe(inner_handle).ok());
-    std::uint64_t after = 0;
-    EXPECT_FALSE(registry_->List(&after, 1000).empty());
-    EXPECT_EQ(CodeOf(Call(handle)), Code::kUnregistered);
-    EXPECT_TRUE(Registry::CloseOwner(*registry_->OpenOwner("inner")).ok());
-    EXPECT_TRUE(Registry::Unregister(inner_handle, Code::kUnregistered).ok());
-    EXPECT_EQ(CodeOf(Registry::Drain(inner_handle, kPatienceNs)), Code::kWouldDeadlock);
-  };
-  handle = Register(alice_, probe);
-  ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
-  EXPECT_TRUE(Registry::Drain(handle, kPatienceNs).ok());
-  EXPECT_TRUE(inner.released.Wait());
-}
-
-TEST_F(RegistryTest, R8_ABlockedCallbackBlocksNobody) {
-  Probe& probe = NewProbe();
-  const Handle handle = Register(alice_, probe);
-  const BlockedCall call(handle, probe);
-  UseEverything(*registry_, bob_, handle);
 }
 
 }  // namespace

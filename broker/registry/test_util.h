@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/registry/executor_objects.h"
 #include "broker/registry/pin.h"
 #include "broker/registry/registry.h"
 #include "broker/registry/test_event.h"
@@ -132,6 +133,23 @@ class RegistryTest : public ::testing::Test {
     EXPECT_TRUE(handle.ok()) << handle.status().ToString();
     return handle.ok() ? *handle : 0;
   }
+  static Handle RegisterOn(const ExecutorRef& executor, Probe& probe, Handle owner,
+                           GateOptions gate = {}) {
+    CallbackSpec spec = probe.Spec("elsewhere");
+    spec.executor = executor.executor;
+    spec.executor_keeper = executor.keeper;
+    spec.gate = gate;
+    auto handle = Registry::Register(owner, std::move(spec));
+    EXPECT_TRUE(handle.ok()) << handle.status().ToString();
+    return handle.ok() ? *handle : 0;
+  }
+  // A round of the reaper that began after this call has ended when it returns: what it could release by then, it
+  // has.
+  void WaitForARound() {
+    Probe& other = NewProbe();
+    ASSERT_TRUE(Registry::Release(Register(bob_, other, "other")).ok());
+    ASSERT_TRUE(other.released.Wait());
+  }
   std::vector<std::string> Log() {
     const std::lock_guard lock(log_mutex_);
     return log_;
@@ -147,28 +165,44 @@ class RegistryTest : public ::testing::Test {
   std::vector<std::string> log_;
 };
 
-// A call that runs until it is let go, on a thread of its own.
-class BlockedCall {
+// Holds up the first call of a callback until it is let go.
+class Hold {
  public:
-  BlockedCall(Handle handle, Probe& probe) {
+  explicit Hold(Probe& probe) {
     probe.body = [this] {
+      if (entered_.is_set()) return;
       entered_.Set();
       EXPECT_TRUE(go_.Wait());
     };
-    thread_ = std::thread([handle] { EXPECT_TRUE(Call(handle).ok()); });
-    EXPECT_TRUE(entered_.Wait());
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  // False if no call comes.
+  [[nodiscard]] bool WaitEntered() { return entered_.Wait(); }
+  void LetGo() { go_.Set(); }
+
+ private:
+  Event entered_;
+  Event go_;
+};
+
+// A call that runs until it is let go, on a thread of its own, made by `call`.
+class BlockedCall {
+ public:
+  BlockedCall(Handle handle, Probe& probe, base::Status (*call)(Handle) = &Call) : hold_(probe) {
+    thread_ = std::thread([=] { EXPECT_TRUE(call(handle).ok()); });
+    EXPECT_TRUE(hold_.WaitEntered());
   }
   BlockedCall(const BlockedCall&) = delete;
   BlockedCall& operator=(const BlockedCall&) = delete;
   ~BlockedCall() { Finish(); }
   void Finish() {
-    go_.Set();
+    hold_.LetGo();
     if (thread_.joinable()) thread_.join();
   }
 
  private:
-  Event entered_;
-  Event go_;
+  Hold hold_;
   std::thread thread_;
 };
 

@@ -1,5 +1,6 @@
 // Arguments that make no sense are refused by name, one by one (I1, I2, I5, I7).
 #include <array>
+#include <atomic>
 #include <string>
 #include <thread>
 
@@ -82,13 +83,26 @@ TEST_F(ArgumentsTest, R11_ATypedCallbackRunsWhereItIsCalledAndIsNotCounted) {
 }
 
 TEST_F(ArgumentsTest, R10_WhatIsSerialOnThePoolHasAStrandOfItsOwn) {
-  belay_callback_options options = NewProbe().Options();
+  constexpr int kCalls = 200;
+  Probe& probe = NewProbe();
+  std::atomic<int> together{0};
+  probe.body = [&](belay_call*) {
+    EXPECT_EQ(together.fetch_add(1), 0);
+    std::this_thread::yield();
+    together.fetch_sub(1);
+    return BELAY_OK;
+  };
+  belay_callback_options options = probe.Options();
   options.executor = BELAY_EXECUTOR_POOL;
   options.flags = BELAY_CALLBACK_SERIAL;
   belay_handle handle = 0;
   ASSERT_EQ(belay_register(broker_, &options, &handle), BELAY_OK) << LastMessage();
+  const belay_call posted = BELAY_CALL_INIT;
+  for (int i = 0; i < kCalls; ++i)
+    ASSERT_EQ(belay_post(handle, &posted), BELAY_OK) << LastMessage();
   belay_call call = BELAY_CALL_INIT;
   EXPECT_EQ(belay_invoke(handle, &call), BELAY_OK) << LastMessage();
+  EXPECT_EQ(probe.calls, kCalls + 1) << "one after another";
   options = NewProbe().Options();
   options.executor = BELAY_EXECUTOR_POOL;
   options.flags = BELAY_CALLBACK_SERIAL;
@@ -147,6 +161,27 @@ TEST_F(ArgumentsTest, I7_ABroadcastToNobodyIsOne) {
   EXPECT_EQ(belay_broadcast(nullptr, 1, &call, nullptr, nullptr), BELAY_INVALID_ARGUMENT);
 }
 
+TEST_F(ArgumentsTest, I5_ABroadcastStepsByTheSizeOfItsCompletions) {
+  struct Newer {
+    belay_completion known;
+    std::uint64_t unknown;
+  };
+  int runs = 0;
+  std::array<Newer, 2> completions{};
+  for (Newer& completion : completions) {
+    completion.known.struct_size = sizeof completion;
+    completion.known.context = &runs;
+    completion.known.run = [](void* context, const belay_outcome*) {
+      ++*static_cast<int*>(context);
+    };
+    completion.unknown = UINT64_MAX;
+  }
+  const std::array handles = {Register(NewProbe()), Register(NewProbe())};
+  const belay_call call = BELAY_CALL_INIT;
+  EXPECT_EQ(belay_broadcast(handles.data(), 2, &call, &completions[0].known, nullptr), BELAY_OK);
+  EXPECT_EQ(runs, 2);
+}
+
 TEST_F(ArgumentsTest, I7_APolicyBelowTheFirstIsNone) {
   const belay_handle callback = Register(NewProbe());
   belay_name_options options{};
@@ -161,6 +196,20 @@ TEST(BrokerTest, R15_NoCallIsEverCalledStuckIfNoneIsToBe) {
   options.stuck_after_ms = UINT64_MAX;
   belay_handle broker = 0;
   ASSERT_EQ(belay_open(&options, &broker), BELAY_OK) << LastMessage();
+  Probe probe;
+  belay_handle callback = 0;
+  probe.body = [&](belay_call*) {
+    belay_handle_info info{};
+    info.struct_size = sizeof info;
+    EXPECT_EQ(belay_describe(callback, &info), BELAY_OK) << LastMessage();
+    EXPECT_EQ(info.in_flight, 1U);
+    EXPECT_EQ(info.stuck, 0U);
+    return BELAY_OK;
+  };
+  const belay_callback_options its = probe.Options();
+  ASSERT_EQ(belay_register(broker, &its, &callback), BELAY_OK) << LastMessage();
+  belay_call call = BELAY_CALL_INIT;
+  EXPECT_EQ(belay_invoke(callback, &call), BELAY_OK) << LastMessage();
   EXPECT_EQ(belay_close(broker, kLongMs), BELAY_OK);
 }
 

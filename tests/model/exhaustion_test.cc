@@ -1,6 +1,7 @@
 // Tables that cannot grow, or are full: refused by name, nothing lost, and well again when there is room (R6, I7).
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
@@ -41,6 +42,8 @@ class ExhaustionTest : public ::testing::Test {
     belay_callback_options options{};
     options.struct_size = sizeof options;
     options.callback = [](void*, belay_call*) -> belay_status { return BELAY_OK; };
+    options.context = &released_;
+    options.release = [](void* released) { ++*static_cast<std::atomic<std::size_t>*>(released); };
     return belay_register(broker_, &options, handle);
   }
   belay_status Retain(belay_handle* handle) { return belay_retain(callback_, 0, 0, handle); }
@@ -58,6 +61,7 @@ class ExhaustionTest : public ::testing::Test {
       if (status == BELAY_OK) made.push_back(handle);
     }
     EXPECT_EQ(status, BELAY_RESOURCE_EXHAUSTED) << made.size();
+    EXPECT_FALSE(made.empty()) << "it is to fail where a table grows, not where it is made";
     return made;
   }
   // Leaves so many handles free that other tables are exhausted first.
@@ -69,6 +73,7 @@ class ExhaustionTest : public ::testing::Test {
 
   belay_handle broker_ = 0;
   belay_handle callback_ = 0;
+  std::atomic<std::size_t> released_{0};
 };
 
 TEST_F(ExhaustionTest, R6_AHandleTableThatCannotGrowSaysSo) {
@@ -82,6 +87,7 @@ TEST_F(ExhaustionTest, R6_AHandleTableThatCannotGrowSaysSo) {
 TEST_F(ExhaustionTest, R6_CallbacksThatHaveNoRoomAreReleased) {
   FreeManyHandles();
   const auto made = Exhaust([&](belay_handle* handle) { return Register(handle); });
+  EXPECT_EQ(released_.load(), 1U) << "R3: that of the registration which failed";
   belay_handle handle = 0;
   EXPECT_EQ(Register(&handle), BELAY_OK) << "there is memory again";
 }
@@ -116,11 +122,12 @@ TEST_F(ExhaustionTest, R6_CallsThatHaveNoRoomAreNotSubmitted) {
   belay_handle handle = 0;
   ASSERT_EQ(belay_register(broker_, &on_queue, &handle), BELAY_OK);
   const belay_call call = BELAY_CALL_INIT;
+  ASSERT_EQ(belay_post(handle, &call), BELAY_OK);
   const auto submitted = Exhaust([&](belay_handle*) { return belay_post(handle, &call); });
   EXPECT_EQ(LastReason(), "OUT_OF_MEMORY");
   std::uint64_t count = 0;
   EXPECT_EQ(belay_queue_run(queue, kMoreThanAPiece, 0, &count), BELAY_OK);
-  EXPECT_EQ(count, submitted.size());
+  EXPECT_EQ(count, 1 + submitted.size());
   EXPECT_EQ(belay_post(handle, &call), BELAY_OK) << "there is room again";
 }
 
