@@ -120,7 +120,28 @@ void Registry::InvokeAsync(Handle handle, Request request, AsyncCall::Done done)
   if (!refusal.ok()) call->Finish({std::move(refusal), Certainty::kNotSent, {}});
 }
 
+// OK unless the calling thread is inside a call that the callback's executor runs, and must return before it runs
+// another.
+Status Registry::CheckMayWait(Handle handle) {
+  const TransientPin pin(handle);
+  if (pin.form() != Form::kGated) return {};
+  const auto executor_of = [](const Object& object) -> const Executor* {
+    const auto* extra = static_cast<const Callback&>(object).extra.load(std::memory_order_acquire);
+    return extra == nullptr ? nullptr : extra->executor;
+  };
+  const Executor* const executor = executor_of(*pin.object());
+  if (executor == nullptr || !executor->RunsOneAtATime()) return {};
+  if (!InsideCallOf([&](const Object& object) { return executor_of(object) == executor; }))
+    return {};
+  return Status(Code::kWouldDeadlock,
+                "callback \"" + std::string(pin.object()->label()) +
+                    "\" runs on the strand that this call is made from, after it: submit the call "
+                    "instead of waiting for it");
+}
+
 Outcome Registry::Invoke(Handle handle, Request request) {
+  if (Status refusal = CheckMayWait(handle); !refusal.ok())
+    return {std::move(refusal), Certainty::kNotSent, {}};
   struct Waiter {
     std::mutex mutex;
     std::condition_variable answered;

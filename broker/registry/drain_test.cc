@@ -31,6 +31,46 @@ TEST_F(RegistryTest, R7_ADrainThatTimesOutCountsWhatStillRuns) {
       << status.message();
 }
 
+TEST_F(RegistryTest, R7_ADrainOfManyIsOverWhenTheLastOfThemIs) {
+  RegistryOptions options;
+  options.name = "second";
+  const Ref<Registry> second = *Registry::Open(std::move(options));
+  std::vector<Handle> handles;
+  for (int i = 0; i < 200; ++i)
+    handles.push_back(Register(i % 3 == 0 ? second->handle() : alice_, NewProbe()));
+  Probe& held = NewProbe();
+  handles[77] = Register(alice_, held, "held");
+  {
+    const BlockedCall call(handles[77], held);
+    for (const Handle handle : handles)
+      ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
+    const base::Status status = Registry::Drain(handles, 1'000'000);
+    EXPECT_EQ(status.code(), Code::kDeadlineExceeded);
+    EXPECT_NE(status.message().find("\"held\""), std::string::npos) << status.message();
+    EXPECT_EQ(held.releases.load(), 0);
+  }
+  EXPECT_TRUE(Registry::Drain(handles, kPatienceNs).ok());
+  for (const Handle handle : handles)
+    EXPECT_EQ(Registry::Describe(handle)->state, State::kReleased);
+  EXPECT_TRUE(second->Close(kPatienceNs).ok());
+}
+
+TEST_F(RegistryTest, R7_ADrainOfManyIsRefusedForAnyOfThem) {
+  const Handle live = Register(alice_, NewProbe(), "live");
+  const Handle ended = Register(alice_, NewProbe());
+  const Handle released = Register(alice_, NewProbe());
+  ASSERT_TRUE(Registry::Unregister(ended, Code::kUnregistered).ok());
+  ASSERT_TRUE(Registry::Release(released).ok());
+  const auto drain = [](std::vector<Handle> handles) {
+    return Registry::Drain(handles, kPatienceNs);
+  };
+  EXPECT_EQ(drain({live, ended}).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(drain({ended, released}).code(), Code::kStale);
+  EXPECT_EQ(drain({ended, alice_}).code(), Code::kWrongKind);
+  EXPECT_TRUE(drain({ended, ended}).ok());
+  EXPECT_TRUE(drain({}).ok());
+}
+
 TEST_F(RegistryTest, R7_ALiveCallbackCannotBeDrained) {
   Probe& probe = NewProbe();
   const Handle handle = Register(alice_, probe);

@@ -62,6 +62,9 @@ class Executor {
   // or if there is nothing to run it and never was (a pool that cannot start its first thread): then the
   // caller must run it itself.
   virtual bool EnqueueRelease(Work* work) noexcept = 0;
+  // True if nothing begins before what runs has returned: to wait, inside, for something else that it has been
+  // given is to wait for ever.
+  virtual bool RunsOneAtATime() const noexcept { return false; }
 };
 
 }  // namespace belay::registry

@@ -89,6 +89,25 @@ TEST_F(ExecutorTest, R7_ADrainFromInsideAnExecutorsThreadIsAnError) {
   EXPECT_TRUE(Eventually([&] { return after = 0, registry_->List(&after, 1).empty(); }));
 }
 
+TEST_F(ExecutorTest, R7_AnInvokeFromInsideItsOwnStrandIsAnError) {
+  const ExecutorRef strand = *FindExecutor(*OpenStrand(alice_, {.name = "serial"}));
+  const ExecutorRef other_strand = *FindExecutor(*OpenStrand(alice_, {.name = "other"}));
+  const Handle behind = RegisterOn(strand, NewProbe(), alice_);
+  const Handle beside = RegisterOn(other_strand, NewProbe(), alice_);
+  Probe& probe = NewProbe();
+  Outcome waited_behind;
+  Outcome waited_beside;
+  probe.body = [&] {
+    waited_behind = Registry::Invoke(behind, {});
+    waited_beside = Registry::Invoke(beside, {});
+  };
+  EXPECT_TRUE(Registry::Invoke(RegisterOn(strand, probe, alice_), {}).status.ok());
+  EXPECT_EQ(waited_behind.status.code(), Code::kWouldDeadlock) << waited_behind.status.ToString();
+  EXPECT_EQ(waited_behind.certainty, Certainty::kNotSent);
+  EXPECT_TRUE(waited_beside.status.ok()) << waited_beside.status.ToString();
+  EXPECT_TRUE(Registry::Invoke(behind, {}).status.ok()) << "outside it may";
+}
+
 TEST_F(ExecutorTest, R10_AStrandRunsOneAfterAnother) {
   const Handle strand = *OpenStrand(alice_, {.name = "serial"});
   Probe& probe = NewProbe();

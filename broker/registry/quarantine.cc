@@ -89,7 +89,8 @@ Status Registry::Quarantine(Handle handle) {
   auto& callback = static_cast<Callback&>(**found);
   Registry& registry = callback.registry();
   {
-    const std::lock_guard lock(registry.mutex_);
+    const auto lock = registry.LockIfLive(handle);
+    if (!lock) return NoObject(handle);
     if (Status dead = DeadCallback(callback); !dead.ok()) return dead;
     (void)callback.NeedExtra().breaker.Trip();
   }
@@ -103,7 +104,8 @@ Status Registry::Restore(Handle handle) {
   auto& callback = static_cast<Callback&>(**found);
   Registry& registry = callback.registry();
   {
-    const std::lock_guard lock(registry.mutex_);
+    const auto lock = registry.LockIfLive(handle);
+    if (!lock) return NoObject(handle);
     if (Status dead = DeadCallback(callback); !dead.ok()) return dead;
     if (CallbackExtra* extra = callback.extra.load(std::memory_order_acquire); extra != nullptr)
       (void)extra->breaker.Reset();

@@ -63,7 +63,8 @@ class Queue final : public Executor {
   bool EnqueueRelease(Work* work) noexcept override;
 
   // Hands over the oldest works, up to as many as fit into `out`; they are the caller's to end. With
-  // none queued it waits for `timeout_ns`: 0 is not at all, negative is kForever.
+  // none queued it waits for `timeout_ns`: 0 is not at all, negative is kForever. When it has waited, and may take
+  // several, it waits some two microseconds more.
   Polled Poll(std::span<Work*> out, std::int64_t timeout_ns);
 
   // Ends one wait in Poll(): that of a poller that sleeps now, else the next one that is about to begin.

@@ -94,11 +94,6 @@ class RacesTest : public ::testing::Test {
     return Between([&] { (void)Registry::Release(callback_); }, ask);
   }
   template <typename Ask>
-  Code WhileTheLastIsReleased(Ask ask) {
-    EXPECT_TRUE(Registry::Release(another_).ok());
-    return WhileReleased(ask);
-  }
-  template <typename Ask>
   Code WhileOwnerCloses(Ask ask) {
     return Between([&] { (void)Registry::CloseOwner(owner_); }, ask);
   }
@@ -136,10 +131,10 @@ TEST_F(RacesTest, R1_ATransferComesTooLate) {
   EXPECT_EQ(WhileReleased([&] { return Registry::Transfer(callback_, owner_); }), Code::kStale);
 }
 TEST_F(RacesTest, R14_AQuarantineComesTooLate) {
-  EXPECT_EQ(WhileTheLastIsReleased([&] { return Registry::Quarantine(callback_); }), Code::kStale);
+  EXPECT_EQ(WhileReleased([&] { return Registry::Quarantine(callback_); }), Code::kStale);
 }
 TEST_F(RacesTest, R14_ARestoreComesTooLate) {
-  EXPECT_EQ(WhileTheLastIsReleased([&] { return Registry::Restore(callback_); }), Code::kStale);
+  EXPECT_EQ(WhileReleased([&] { return Registry::Restore(callback_); }), Code::kStale);
 }
 TEST_F(RacesTest, R15_AnExplanationTellsTheEnd) {
   EXPECT_EQ(WhileReleased([&] {

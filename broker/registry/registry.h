@@ -191,7 +191,8 @@ class Registry final : public Object {
   static base::Status Refusal(Handle handle);
   static void CountFailure(Callback& callback);
   static void CountFailure(Handle handle);
-  // Runs a native callback, or starts an asynchronous one and waits. May block.
+  // Runs a native callback, or starts an asynchronous one and waits. May block. WOULD_DEADLOCK inside a call that
+  // runs on the callback's strand.
   static Outcome Invoke(Handle handle, Request request);
   // Submits the call to a callback that has an executor or runs elsewhere; an inline one is run here, before
   // returning. `done` runs exactly once.
@@ -315,6 +316,7 @@ class Registry final : public Object {
   bool AwaitRelease(const Callback& callback, std::int64_t deadline_ns);
   void CloseOwnerLocked(Owner& closing, Contexts contexts);
   static base::Status CloseOwnerWith(Handle handle, Contexts contexts);
+  static base::Status CheckMayWait(Handle handle);
   // Takes `call`, or says why not and leaves it. REQUIRES: mutex_ not held.
   static base::Status Submit(Handle handle, std::unique_ptr<AsyncCall>& call);
   // Asks the breaker of a callback that runs elsewhere, and tells it how the call ended.

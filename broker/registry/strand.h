@@ -39,6 +39,7 @@ class Strand final : public Executor {
 
   base::Status Enqueue(Work* work) override;
   bool EnqueueRelease(Work* work) noexcept override;
+  bool RunsOneAtATime() const noexcept override { return true; }
 
   // Refuses what is queued, on the calling thread. Does not wait for the one work that may be running.
   void Close() noexcept;

@@ -1,6 +1,7 @@
 // Lives of callbacks through the C ABI.
 #include <pthread.h>
 
+#include <array>
 #include <stdexcept>
 #include <thread>
 
@@ -150,6 +151,19 @@ TEST_F(LifetimeTest, R7_DrainFromInsideIsRefused) {
   EXPECT_EQ(probe.released, 1);
   EXPECT_EQ(belay_invoke(handle, &call), BELAY_UNREGISTERED);
   EXPECT_EQ(belay_release(handle), BELAY_OK);
+}
+
+TEST_F(LifetimeTest, R7_DrainAllWaitsForEachAndChecksItsArguments) {
+  const std::array<Probe*, 3> probes{&NewProbe(), &NewProbe(), &NewProbe()};
+  std::array<belay_handle, 3> handles{};
+  for (std::size_t i = 0; i < handles.size(); ++i) handles[i] = Register(*probes[i]);
+  for (const belay_handle handle : handles) ASSERT_EQ(belay_unregister(handle), BELAY_OK);
+  EXPECT_EQ(belay_drain_all(handles.data(), handles.size(), kLongMs), BELAY_OK) << LastMessage();
+  for (const Probe* probe : probes) EXPECT_EQ(probe->released, 1);
+  EXPECT_EQ(belay_drain_all(nullptr, 1, 0), BELAY_INVALID_ARGUMENT);
+  EXPECT_EQ(belay_drain_all(nullptr, 0, 0), BELAY_OK);
+  ASSERT_EQ(belay_release(handles[1]), BELAY_OK);
+  EXPECT_EQ(belay_drain_all(handles.data(), handles.size(), kLongMs), BELAY_STALE);
 }
 
 TEST_F(LifetimeTest, R7_DrainNotifyRunsOnceBeforeOrAfterTheDrain) {

@@ -1,5 +1,6 @@
 // Callbacks, owners, brokers and what can be asked of their handles.
 #include <cstring>
+#include <vector>
 
 #include "tests/fuzz/operations.h"
 
@@ -115,6 +116,15 @@ void Drain(World& world) {
   world.Checked([&] { return belay_drain(callback, world.TimeoutMs()); });
 }
 
+void DrainAll(World& world) {
+  std::vector<belay_handle> callbacks(1 + world.in.Below(8));
+  for (belay_handle& callback : callbacks) callback = world.HandleOf(BELAY_KIND_CALLBACK);
+  // Null with a count, or a count of none, now and then.
+  const std::uint64_t count = world.in.OneIn(16) ? 0 : callbacks.size();
+  world.Checked(
+      [&] { return belay_drain_all(world.OrNull(callbacks.data()), count, world.TimeoutMs()); });
+}
+
 void DrainNotify(World& world) {
   const belay_handle callback = world.HandleOf(BELAY_KIND_CALLBACK);
   Due& notice = world.NewContext();
@@ -226,10 +236,9 @@ void List(World& world) {
 }
 
 constexpr Operation kOperations[] = {
-    Describing,    StatusName, LastError,  Release,     Open,
-    Close,         OwnerOpen,  OwnerClose, Retain,      RegisterNative,
-    RegisterTyped, Unregister, Drain,      DrainNotify, Invoke,
-    Reply,         Pin,        Unpin,      Describe,    List,
+    Describing, StatusName, LastError,      Release,       Open,       Close,    OwnerOpen,
+    OwnerClose, Retain,     RegisterNative, RegisterTyped, Unregister, Drain,    DrainNotify,
+    DrainAll,   Invoke,     Reply,          Pin,           Unpin,      Describe, List,
 };
 
 }  // namespace

@@ -398,8 +398,9 @@ BELAY_API belay_status belay_call_info(const belay_call *call, belay_call_detail
  * the calls that were queued before it. Every executor is bounded: full is RESOURCE_EXHAUSTED, told
  * before anything has begun. Release functions and completions are beyond the bound.
  *
- * belay_invoke works on all of them, and waits for the answer. Invoked from inside what runs on the same
- * strand or queue it waits for itself: set a deadline, or submit.
+ * belay_invoke works on all of them, and waits for the answer. From inside what runs on the same strand that is
+ * WOULD_DEADLOCK. Of a queue Belay does not know who polls it: invoked by its only poller, from inside what it
+ * runs, it waits for itself: set a deadline, or submit.
  *
  * max_concurrency bounds the calls of one callback: inline those that run, else those queued or running.
  * Callers beyond it are refused, or, of an inline callback with BELAY_CALLBACK_WAIT, wait in order of
@@ -469,7 +470,8 @@ typedef struct belay_result {
 } belay_result;
 
 /* Takes up to `capacity` events, at most 64 at once, oldest first; events[0].struct_size is the size of each.
- * Waits up to `timeout_ms` for the first. BELAY_OK with `*count` 0: none came, or belay_queue_interrupt.
+ * Waits up to `timeout_ms` for the first, and, if it may take more than one, some two microseconds more for others.
+ * BELAY_OK with `*count` 0: none came, or belay_queue_interrupt.
  * Each event must be finished. Calls that were cancelled, or whose deadline has passed, end here and are not
  * handed out. Any number of threads may poll; a queue outlives its pollers.
  *
