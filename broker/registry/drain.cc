@@ -110,6 +110,8 @@ Status Registry::NotifyDrained(Handle handle, ReleaseFunction notify, void* cont
   Registry& registry = callback.registry();
   {
     const std::lock_guard lock(registry.mutex_);
+    if (registry.close_state_ != CloseState::kOpen)
+      return Status(Code::kClosed, "the broker is closed");
     if (callback.is_live()) return StillLive(callback);
     auto& notices = callback.state == State::kReleased ? registry.due_notices_
                                                        : callback.NeedExtra().drain_notices;
@@ -140,7 +142,7 @@ Status Registry::Suspend(Handle handle, std::int64_t timeout_ns) {
     SetForms(callback);
   }
   HandleTable& table = HandleTable::Get();
-  const base::Clock& clock = base::Clock::System();
+  const base::Clock& clock = *registry.options_.clock;
   const std::int64_t deadline_ns = clock.MonotonicNs() + std::min(timeout_ns, kLongestNs);
   registry.LookAtCalls();
   const Waiter waiter;
