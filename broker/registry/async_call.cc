@@ -143,6 +143,7 @@ std::unique_ptr<AsyncCall> AsyncCall::TakeBack(std::uint64_t id, std::uint64_t h
   // The word has the generation: it cannot become that of another call between the look and the exchange.
   while (slot->Id(word) == id && (word & CallSlot::kHandedOut) != 0 &&
          slot->host.load(std::memory_order_relaxed) == host) {
+    Pause(PausePoint::kTakeBackBeforeExchange);
     if (slot->word.compare_exchange_weak(word, word & ~CallSlot::kHandedOut,
                                          std::memory_order_acq_rel, std::memory_order_acquire))
       return std::unique_ptr<AsyncCall>(&CallIn(*slot));
@@ -157,6 +158,7 @@ std::uint64_t AsyncCall::Mark(CallSlot& slot, std::uint64_t id, Bits bits) noexc
   do {
     constexpr std::uint64_t kAsked = CallSlot::kLive | CallSlot::kEnded | CallSlot::kTicket;
     if (slot.Id(word) != id || (word & kAsked) != CallSlot::kLive) return 0;
+    Pause(PausePoint::kMarkBeforeExchange);
   } while (!slot.word.compare_exchange_weak(word, word | bits(word), std::memory_order_acq_rel,
                                             std::memory_order_acquire));
   return word;

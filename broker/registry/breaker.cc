@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "broker/registry/pause.h"
+
 namespace belay::registry {
 
 using base::Code;
@@ -18,6 +20,7 @@ std::int64_t Later(std::int64_t now_ns, std::int64_t by_ns) noexcept {
 }  // namespace
 
 Breaker::Permit Breaker::AdmitSlow(std::int64_t now_ns) {
+  Pause(PausePoint::kAdmitBeforeLock);
   const std::lock_guard lock(mutex_);
   if (state_ == State::kClosed) return Permit(epoch_);
   if ((state_ != State::kOpen && state_ != State::kHalfOpen) || now_ns < probe_at_ns_)

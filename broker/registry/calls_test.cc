@@ -312,5 +312,14 @@ TEST_F(AsyncTest, R15_OnlyTheCallbacksOwnFailuresCount) {
   EXPECT_EQ(Registry::Describe(handle_)->failures, 1U);
 }
 
+TEST_F(RegistryTest, R15_AFailureIsCountedThroughAnyHandleOfItsCallback) {
+  const Handle handle = Register(alice_, NewProbe());
+  const Handle other = *Registry::Retain(handle, bob_, 0);
+  Registry::CountFailure(handle);
+  Registry::CountFailure(other);
+  Registry::CountFailure(alice_);  // an owner has none
+  EXPECT_EQ(Registry::Describe(handle)->failures, 2U);
+}
+
 }  // namespace
 }  // namespace belay::registry

@@ -198,6 +198,19 @@ int InChild(const std::function<int()>& body) {
 #define CHECK_IN_CHILD(condition) \
   if (!(condition)) return __LINE__ % 250 + 1
 
+TEST_F(RegistryTest, R15_ALeakReportLooksAtSoManyHandlesAndSaysSo) {
+  const Handle handle = Register(alice_, NewProbe());
+  for (int i = 0; i < 4096; ++i) ASSERT_TRUE(Registry::Retain(handle, alice_, 0).ok());
+  // It is seen first, and what it holds would come last.
+  const Handle inner = *Registry::OpenOwner(alice_, "inner");
+  (void)Register(inner, NewProbe(), "unseen");
+  ASSERT_TRUE(Registry::CloseOwner(alice_).ok());
+  const std::vector<std::string> lines = Log();
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines.back(), "... and perhaps more: 4096 handles were looked at");
+  for (const std::string& line : lines) EXPECT_EQ(line.find("unseen"), std::string::npos) << line;
+}
+
 TEST_F(RegistryTest, R13_InTheChildEveryCallSaysClosedAndNothingIsReleased) {
   Probe& probe = NewProbe();
   const Handle handle = Register(alice_, probe);
@@ -216,6 +229,9 @@ TEST_F(RegistryTest, R13_InTheChildEveryCallSaysClosedAndNothingIsReleased) {
                            handle, [](void*) {}, nullptr)) == Code::kClosed);
         CHECK_IN_CHILD(CodeOf(Registry::PinTyped(handle, "void()")) == Code::kClosed);
         CHECK_IN_CHILD(CodeOf(Registry::Describe(handle)) == Code::kClosed);
+        CHECK_IN_CHILD(CodeOf(Registry::Explain(handle)) == Code::kClosed);
+        CHECK_IN_CHILD(CodeOf(registry_->ReadEvents(1, 10, kPatienceNs)) == Code::kClosed);
+        CHECK_IN_CHILD(registry_->RunningCalls(0).empty());
         CHECK_IN_CHILD(CodeOf(Registry::CloseOwner(alice_)) == Code::kClosed);
         CHECK_IN_CHILD(CodeOf(Registry::Open({})) == Code::kClosed);
         CHECK_IN_CHILD(CodeOf(registry_->OpenOwner("child")) == Code::kClosed);

@@ -130,6 +130,8 @@ Status Registry::NotifyDrained(Handle handle, ReleaseFunction notify, void* cont
   Registry& registry = callback.registry();
   {
     const std::lock_guard lock(registry.mutex_);
+    if (registry.close_state_ != CloseState::kOpen)
+      return Status(Code::kClosed, "the broker is closed");
     if (callback.is_live()) return StillLive(callback);
     auto& notices = callback.state() == State::kReleased ? registry.due_notices_
                                                          : callback.NeedExtra().drain_notices;
@@ -160,14 +162,15 @@ Status Registry::Suspend(Handle handle, std::int64_t timeout_ns) {
     SetForms(callback);
   }
   HandleTable& table = HandleTable::Get();
-  const std::int64_t deadline_ns = NowNs() + std::min(timeout_ns, kLongestNs);
+  const base::Clock& clock = *registry.options_.clock;
+  const std::int64_t deadline_ns = clock.MonotonicNs() + std::min(timeout_ns, kLongestNs);
   registry.LookAtCalls();
   const Waiter waiter;
   while (true) {
     const std::uint64_t seen = table.epoch();
     HeavyFence(table.fence_mode());
     const std::uint64_t calls = CallsOf(callback);
-    const std::int64_t left_ns = deadline_ns - NowNs();
+    const std::int64_t left_ns = deadline_ns - clock.MonotonicNs();
     {
       std::unique_lock lock(registry.mutex_);
       const std::uint64_t pins = callback.pins();

@@ -192,6 +192,65 @@ TEST_F(EndingsTest, R13_AForkWithASubmittedCallPendingEndsItInTheParentOnly) {
   EXPECT_EQ(probe.calls.load(), 2);
 }
 
+// The hand that would count calls finds another thread's lock, which in the child nobody ever lets go.
+TEST_F(EndingsTest, R13_AThreadThatEndsInTheChildCountsNothing) {
+  const Handle handle = Register(alice_, NewProbe());
+  HandleTable& table = HandleTable::Get();
+  Event held;
+  Event go;
+  std::thread holder([&] {
+    table.ForEach(SlotOf(handle), SlotOf(handle) + 1, [&](std::uint32_t, Object&) {
+      held.Set();
+      EXPECT_TRUE(go.Wait());
+    });
+  });
+  EXPECT_TRUE(held.Wait());
+  pid_t child = -1;
+  Event forked;
+  std::thread forking([&] {
+    EXPECT_TRUE(Call(handle).ok());
+    child = ::fork();
+    if (child != 0) {
+      forked.Set();
+      return;
+    }
+    ::alarm(10);                      // instead of a hang
+    std::atexit([] { ::_exit(0); });  // the end of the last thread is that of the process
+    ::pthread_exit(nullptr);
+  });
+  EXPECT_TRUE(forked.Wait());
+  EXPECT_EQ(WaitFor(child), 0);
+  go.Set();  // in the parent the thread counts, and waits for the lock
+  forking.join();
+  holder.join();
+}
+
+TEST_F(EndingsTest, R9_AThreadThatEndsInAStartFunctionAbandonsItsCall) {
+  CallbackSpec spec;
+  spec.target.start = [](void*, std::unique_ptr<AsyncCall>) { ::pthread_exit(nullptr); };
+  struct Caller {
+    Handle handle = 0;
+    Code told = Code::kOk;
+  } caller;
+  caller.handle = *Registry::Register(alice_, std::move(spec));
+  pthread_t thread{};
+  ASSERT_EQ(::pthread_create(
+                &thread, nullptr,
+                [](void* argument) -> void* {
+                  auto& self = *static_cast<Caller*>(argument);
+                  Registry::InvokeAsync(self.handle, {}, [&self](const Outcome& outcome) {
+                    self.told = outcome.status.code();
+                  });
+                  ADD_FAILURE() << "not ended";
+                  return nullptr;
+                },
+                &caller),
+            0);
+  ASSERT_EQ(::pthread_join(thread, nullptr), 0);
+  EXPECT_EQ(caller.told, Code::kAbandoned);
+  EXPECT_EQ(Registry::Describe(caller.handle)->in_flight, 0U);
+}
+
 // An object of the engine's whose end forks.
 class ForkingObject final : public Object {
  public:

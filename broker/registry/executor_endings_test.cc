@@ -101,6 +101,90 @@ TEST_F(ExecutorEndingsTest, R18_AClosedQueueAbandonsItsOwnCallsOnly) {
   EXPECT_EQ(ends[0].size(), 1U);
 }
 
+// Its host has not finished it, but its caller has been told already.
+TEST_F(ExecutorEndingsTest, R18_AClosedQueueLeavesACancelledCallAsItIs) {
+  const Handle handle = RegisterOn(*FindExecutor(queue_), NewProbe(), alice_);
+  std::vector<Code> ends;
+  auto call = std::make_unique<AsyncCall>(
+      Request{}, [&](const Outcome& outcome) { ends.push_back(outcome.status.code()); });
+  const std::uint64_t id = call->id();
+  ASSERT_TRUE(Registry::SubmitCall(handle, call).ok());
+  std::array<HostEvent, 1> event;
+  ASSERT_EQ(Queue().Poll(queue_, event, 0).count, 1U);
+  ASSERT_TRUE(AsyncCall::CancelById(id, Cancel::kForget).ok());
+  AsyncCall::AbandonAll(queue_);
+  EXPECT_EQ(ends, std::vector<Code>{Code::kCancelled});
+  EXPECT_TRUE(FinishEvent(queue_, id, [](AsyncCall&) { return Outcome{}; }).ok());
+  EXPECT_EQ(ends.size(), 1U);
+}
+
+TEST_F(ExecutorEndingsTest, R18_ACancelledCallThatItsHostDropsIsNoLongerInFlight) {
+  std::unique_ptr<AsyncCall> kept;
+  CallbackSpec spec;
+  spec.target.start = [](void* context, std::unique_ptr<AsyncCall> call) {
+    *static_cast<std::unique_ptr<AsyncCall>*>(context) = std::move(call);
+  };
+  spec.context = OwnedContext(&kept, nullptr);
+  const Handle handle = *Registry::Register(alice_, std::move(spec));
+  std::vector<Code> ends;
+  Registry::InvokeAsync(handle, {},
+                        [&](const Outcome& outcome) { ends.push_back(outcome.status.code()); });
+  ASSERT_TRUE(AsyncCall::CancelById(kept->id(), Cancel::kForget).ok());
+  EXPECT_EQ(Registry::Describe(handle)->in_flight, 1U) << "R5: the host may be running it";
+  kept.reset();
+  EXPECT_EQ(Registry::Describe(handle)->in_flight, 0U);
+  EXPECT_EQ(ends, std::vector<Code>{Code::kCancelled});
+}
+
+TEST_F(ExecutorEndingsTest, R5_ACallbackWithoutAReleaseFunctionDrainsWhenItsQueueIsPolled) {
+  CallbackSpec spec;
+  spec.target.function = &Probe::Run;
+  spec.context = OwnedContext(&NewProbe(), nullptr);
+  const ExecutorRef queue = *FindExecutor(queue_);
+  spec.executor = queue.executor;
+  spec.executor_keeper = queue.keeper;
+  const Handle handle = *Registry::Register(alice_, std::move(spec));
+  ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
+  EXPECT_TRUE(Eventually([&] {
+    EXPECT_EQ(PollSome(0), Polled::Why::kTimeout) << "there is nothing to run";
+    return Registry::Drain(handle, 0).ok();
+  }));
+}
+
+TEST_F(ExecutorEndingsTest, R10_ACallThatItsQueueRefusesLeavesItsGate) {
+  const Handle small = *OpenQueue(bob_, {.name = "small", .max_calls = 1});
+  const Handle handle =
+      RegisterOn(*FindExecutor(small), NewProbe(), alice_, {.max_concurrency = 2});
+  const auto submit = [&] {
+    auto call = std::make_unique<AsyncCall>(Request{}, nullptr);
+    return Registry::SubmitCall(handle, call);
+  };
+  ASSERT_TRUE(submit().ok());
+  for (int i = 0; i < 3; ++i) {
+    const base::Status refused = submit();
+    EXPECT_EQ(refused.code(), Code::kResourceExhausted);
+    EXPECT_NE(refused.message().find("queue 'small'"), std::string::npos)
+        << "not the gate: " << refused.message();
+  }
+}
+
+TEST_F(ExecutorEndingsTest, R3_WhatIsDroppedWithAnOwnerIsThatOwnersAlone) {
+  Probe& theirs = NewProbe();
+  Probe& mine = NewProbe();
+  const Handle kept = Register(bob_, theirs);
+  const Handle dropped = Register(alice_, mine);
+  BlockedCall their_call(kept, theirs);
+  BlockedCall my_call(dropped, mine);
+  ASSERT_TRUE(Registry::Unregister(kept, Code::kUnregistered).ok());
+  ASSERT_TRUE(Registry::Unregister(dropped, Code::kUnregistered).ok());
+  ASSERT_TRUE(Registry::DetachOwner(alice_, Registry::Contexts::kDrop).ok());
+  my_call.Finish();
+  their_call.Finish();
+  EXPECT_TRUE(theirs.released.Wait());
+  EXPECT_TRUE(registry_->Close(kPatienceNs).ok());
+  EXPECT_EQ(mine.releases.load(), 0);
+}
+
 class SuspendEndingsTest : public RegistryTest {};
 
 TEST_F(SuspendEndingsTest, R16_ASuspendNeedsTheRight) {
@@ -121,16 +205,26 @@ TEST_F(SuspendEndingsTest, R7_ASuspendWaitsForPinsToo) {
 }
 
 TEST_F(SuspendEndingsTest, R7_ASuspendThatTimesOutUndoesNothingThatOthersDid) {
+  constexpr std::int64_t kTimeoutNs = 3'600'000'000'000;
+  base::VirtualClock clock;
+  RegistryOptions options;
+  options.clock = &clock;
+  const Ref<Registry> registry = *Registry::Open(std::move(options));
   Probe& probe = NewProbe();
-  const Handle handle = Register(alice_, probe);
-  BlockedCall blocked(handle, probe);
-  Code told = Code::kOk;
-  std::thread suspending([&] { told = CodeOf(Registry::Suspend(handle, 1'000'000'000)); });
-  EXPECT_TRUE(Eventually([&] { return Registry::Describe(handle)->state == State::kSuspended; }));
-  EXPECT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
-  suspending.join();
-  EXPECT_EQ(told, Code::kDeadlineExceeded);
-  EXPECT_EQ(Registry::Describe(handle)->state, State::kDraining);
+  const Handle handle = Register(registry->handle(), probe);
+  {
+    BlockedCall blocked(handle, probe);
+    Code told = Code::kOk;
+    std::thread suspending([&] { told = CodeOf(Registry::Suspend(handle, kTimeoutNs)); });
+    EXPECT_TRUE(Eventually([&] { return Registry::Describe(handle)->state == State::kSuspended; }));
+    EXPECT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
+    clock.AdvanceNs(kTimeoutNs);
+    HandleTable::Get().Poke();  // whoever waits looks at the clock again
+    suspending.join();
+    EXPECT_EQ(told, Code::kDeadlineExceeded);
+    EXPECT_EQ(Registry::Describe(handle)->state, State::kDraining);
+  }
+  EXPECT_TRUE(registry->Close(kPatienceNs).ok());
 }
 
 }  // namespace

@@ -36,15 +36,15 @@ Status Gate::Enter(Caller caller, std::int64_t deadline_ns) {
     (void)self.changed.wait_until(lock, deadline, over);
   }
   if (self.let_in) return {};
-  waiters_.erase(place);
   if (closed_) return {Code::kUnregistered, "callback \"" + name_ + "\" takes no more calls"};
+  waiters_.erase(place);
   return {Code::kDeadlineExceeded, bound + ": the deadline passed while the call waited its turn"};
 }
 
 void Gate::Leave() noexcept {
   if (options_.max_concurrency == 0) return;
   const std::lock_guard lock(mutex_);
-  if (waiters_.empty() || closed_) {
+  if (waiters_.empty()) {
     --running_;
     return;
   }
@@ -66,6 +66,7 @@ void Gate::Close() noexcept {
   const std::lock_guard lock(mutex_);
   closed_ = true;
   for (Waiter* const waiter : waiters_) waiter->changed.notify_one();
+  waiters_.clear();
 }
 
 std::size_t Gate::waiting() const {

@@ -68,7 +68,7 @@ class Gate {
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   std::uint32_t running_ = 0;   // as many as may while anybody waits
-  std::list<Waiter*> waiters_;  // oldest first
+  std::list<Waiter*> waiters_;  // oldest first; none once closed
   bool closed_ = false;
 };
 

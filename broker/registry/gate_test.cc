@@ -1,6 +1,9 @@
 // Gates: how many calls of one callback run at a time (R10).
 #include "broker/registry/gate.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <vector>
 
 #include "broker/registry/test_util.h"
@@ -164,6 +167,39 @@ TEST_F(GateTest, R9_AThrowingCallLeavesTheGate) {
   for (int i = 0; i < 3; ++i)
     EXPECT_EQ(CodeOf(Registry::Invoke(handle, {}).status), Code::kCallbackFailed);
   EXPECT_EQ(Registry::Describe(handle)->failures, 3U);
+}
+
+TEST_F(GateTest, R13_AChildForkedInsideAGatedCallReturnsFromItAndCountsNothing) {
+  Probe& probe = NewProbe();
+  const Handle handle = RegisterGated(probe, {.max_concurrency = 1});
+  const Ref<Object> callback = *Registry::Find(handle, Kind::kCallback);
+  pid_t child = -1;
+  probe.body = [&] { child = ::fork(); };
+  EXPECT_TRUE(CallGated(handle).ok());
+  if (child == 0) ::_exit(static_cast<Callback&>(*callback).in_flight() == 1 ? 0 : 1);
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(Registry::Describe(handle)->in_flight, 0U);
+}
+
+TEST_F(GateTest, R9_AGateIsNoWayAroundTheDepth) {
+  const Handle gated = RegisterGated(NewProbe(), {.max_concurrency = 1});
+  Probe& probe = NewProbe();
+  const Handle handle = Register(alice_, probe);
+  Code deepest = Code::kOk;
+  probe.body = [&] {
+    if (Call(handle).code() == Code::kRecursionLimit) deepest = CallGated(gated).code();
+  };
+  EXPECT_TRUE(Call(handle).ok());
+  EXPECT_EQ(deepest, Code::kRecursionLimit);
+}
+
+TEST_F(GateTest, R10_WhatRunsInAnotherProcessDoesNotRunOnItsCaller) {
+  CallbackSpec spec;
+  spec.target.start = [](void*, std::unique_ptr<AsyncCall>) {};
+  EXPECT_FALSE(Registry::IsGatedInline(*Registry::Register(alice_, std::move(spec))));
+  EXPECT_TRUE(Registry::IsGatedInline(RegisterGated(NewProbe(), {.max_concurrency = 1})));
 }
 
 }  // namespace

@@ -79,13 +79,10 @@ class HandleTable {
   Form form(std::uint32_t slot) const noexcept {
     return FormOf(slots_[slot].key.load(std::memory_order_relaxed), slot);
   }
-  // True if the handle has not been released. REQUIRES: the mutex of its registry is held, for the answer to
-  // last.
+  // True if the handle has not been released. REQUIRES: it was live once; the mutex of its registry is held,
+  // for the answer to last.
   bool IsLive(Handle handle) const noexcept {
-    const std::uint32_t number = SlotOf(handle);
-    return number < kSlots &&
-           IsFormOf(slots_[number].key.load(std::memory_order_relaxed), handle) &&
-           form(number) != Form::kRetired;
+    return IsLiveFormOf(slots_[SlotOf(handle)].key.load(std::memory_order_relaxed), handle);
   }
   // Gives retired slots back. The caller has seen no hazard on them and takes over their references.
   // Adds the calls that threads counted for them to their callbacks' totals.

@@ -87,6 +87,7 @@ TEST_F(HistoryTest, R15_WithoutTombstonesStaleIsSaidWithoutAStory) {
   const Handle handle = Register(registry->handle(), NewProbe());
   ASSERT_TRUE(Registry::Release(handle).ok());
   EXPECT_FALSE(Contains(StaleText(handle), " ago ")) << StaleText(handle);
+  EXPECT_TRUE(Contains(*Registry::Explain(handle), "was released"));
   EXPECT_TRUE(registry->Close(kPatienceNs).ok());
 }
 

@@ -1,7 +1,21 @@
 // What misuse of a handle causes, by the policy of who holds or held it (R19).
+#include <dlfcn.h>
+#include <execinfo.h>
+
 #include <algorithm>
 
 #include "broker/registry/test_util.h"
+
+namespace {
+thread_local bool no_memory_for_names = false;
+}  // namespace
+
+// In the place of the C library's, which has no other way of being short of memory.
+char** backtrace_symbols(void* const* addresses, int count) noexcept {
+  static const auto real =
+      reinterpret_cast<char** (*)(void* const*, int)>(::dlsym(RTLD_NEXT, "backtrace_symbols"));
+  return no_memory_for_names ? nullptr : real(addresses, count);
+}
 
 namespace belay::registry {
 namespace {
@@ -44,6 +58,15 @@ TEST_F(MisuseTest, R19_ALoggedMisuseIsOneLineWithAStack) {
   EXPECT_NE(line.find("; stack: "), std::string::npos) << line;
   EXPECT_NE(line.find("["), std::string::npos) << "no address: " << line;
   EXPECT_EQ(line.find('\n'), std::string::npos);
+}
+
+TEST_F(MisuseTest, R19_AMisuseIsToldWithoutAStackIfThereIsNoMemoryForIt) {
+  const Handle dead = Dead(OwnerWith(MisusePolicy::kLog));
+  no_memory_for_names = true;
+  EXPECT_EQ(Registry::Release(dead).code(), Code::kStale);
+  no_memory_for_names = false;
+  ASSERT_EQ(Told(), 1);
+  EXPECT_TRUE(Log().back().ends_with("; stack: no memory for it")) << Log().back();
 }
 
 TEST_F(MisuseTest, R19_EveryWayOfUsingAHandleWronglyIsMisuse) {

@@ -35,12 +35,12 @@ std::size_t Origins::Hash(const View& view) noexcept {
 }
 
 OriginRef Origins::Get(const View& wanted) {
-  if (last_.get() != nullptr && ViewOf(*last_) == wanted) return OriginRef(last_.get());
+  if (last_.get() != nullptr && ViewOf(*last_) == wanted) return OriginRef(*last_);
   const std::size_t hash = Hash(wanted);
   const auto found = origins_.find(Wanted{hash, wanted});
   if (found != origins_.end()) {
-    last_ = OriginRef(found->origin.get());
-    return OriginRef(last_.get());
+    last_ = OriginRef(*found->origin);
+    return OriginRef(*last_);
   }
   if (origins_.size() >= sweep_at_) ThrowAwayUnused();
   auto made = std::make_unique<Origin>();
@@ -48,7 +48,7 @@ OriginRef Origins::Get(const View& wanted) {
   made->release = wanted.release;
   made->label = wanted.label;
   made->site = wanted.site;
-  return OriginRef(origins_.insert(Entry{hash, std::move(made)}).first->origin.get());
+  return OriginRef(*origins_.insert(Entry{hash, std::move(made)}).first->origin);
 }
 
 void Origins::ThrowAwayUnused() {

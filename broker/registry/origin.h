@@ -55,8 +55,8 @@ struct Origin {
 class OriginRef {
  public:
   OriginRef() = default;
-  explicit OriginRef(const Origin* origin) noexcept : origin_(origin) {
-    if (origin_ != nullptr) origin_->references.fetch_add(1, std::memory_order_relaxed);
+  explicit OriginRef(const Origin& origin) noexcept : origin_(&origin) {
+    origin_->references.fetch_add(1, std::memory_order_relaxed);
   }
   OriginRef(OriginRef&& other) noexcept : origin_(std::exchange(other.origin_, nullptr)) {}
   OriginRef& operator=(OriginRef&& other) noexcept {
@@ -101,6 +101,8 @@ class Origins {
     std::size_t hash;
     const View& view;
   };
+  static View ViewOf(const Entry& entry) noexcept { return ViewOf(*entry.origin); }
+  static const View& ViewOf(const Wanted& wanted) noexcept { return wanted.view; }
   struct HashOf {
     using is_transparent = void;
     std::size_t operator()(const Entry& entry) const noexcept { return entry.hash; }
@@ -108,14 +110,9 @@ class Origins {
   };
   struct Equal {
     using is_transparent = void;
-    bool operator()(const Entry& a, const Entry& b) const noexcept {
-      return ViewOf(*a.origin) == ViewOf(*b.origin);
-    }
-    bool operator()(const Wanted& a, const Entry& b) const noexcept {
-      return a.view == ViewOf(*b.origin);
-    }
-    bool operator()(const Entry& a, const Wanted& b) const noexcept {
-      return ViewOf(*a.origin) == b.view;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const noexcept {
+      return ViewOf(a) == ViewOf(b);
     }
   };
   void ThrowAwayUnused();

@@ -14,17 +14,21 @@
 namespace belay::registry {
 
 enum class PausePoint {
-  kCallBeforeCheck,        // the hazard is set, the key not yet read
-  kRegisterBeforeLock,     // the owner is pinned
-  kRetainBeforeLock,       // the handle is pinned
-  kReleaseBeforeLock,      // the handle is pinned
-  kReleaseUnderLock,       // the registry's mutex is held
-  kUnregisterBeforeLock,   // the handle is pinned
-  kPinTypedBeforeLock,     // the handle is pinned
-  kDrainBeforeWait,        // the callback is seen to drain; the mutex is free
-  kSubmitBeforeCount,      // the handle is pinned and gated
-  kSubmitBeforeRecheck,    // the call is counted as in flight
-  kPollBeforeHandingOver,  // works are off the queue, and the host has not got them
+  kCallBeforeCheck,         // the hazard is set, the key not yet read
+  kRegisterBeforeLock,      // the owner is pinned
+  kRetainBeforeLock,        // the handle is pinned
+  kReleaseBeforeLock,       // the handle is pinned
+  kReleaseUnderLock,        // the registry's mutex is held
+  kUnregisterBeforeLock,    // the handle is pinned
+  kPinTypedBeforeLock,      // the handle is pinned
+  kDrainBeforeWait,         // the callback is seen to drain; the mutex is free
+  kSubmitBeforeCount,       // the handle is pinned and gated
+  kSubmitBeforeRecheck,     // the call is counted as in flight
+  kSubmitBeforeBegin,       // the call is inside its gate
+  kAdmitBeforeLock,         // the breaker is seen not to be closed
+  kPollBeforeHandingOver,   // works are off the queue, and the host has not got them
+  kMarkBeforeExchange,      // the call is seen to be live
+  kTakeBackBeforeExchange,  // the call is seen to be the host's
 };
 
 #if defined(BELAY_PAUSES)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/registry/executor_test_util.h"
+#include "broker/registry/refused_call_test_util.h"
 
 namespace belay::registry {
 namespace {
@@ -150,6 +151,25 @@ TEST(Pool, R10_CloseInTheMiddleOfEnqueueLeavesTheWork) {
   EXPECT_EQ(refused.code(), Code::kClosed);
   EXPECT_TRUE(Contains(refused, "pool 'io'"));
   EXPECT_EQ(work.ends(), 0);
+}
+
+TEST(Pool, R6_WithoutAThreadToBeHadItTakesNothing) {
+  Pool pool({.name = "io"}, 1);
+  FakeWork call;
+  FakeWork release(Work::Kind::kRelease);
+  Status refused;
+  bool taken = true;
+  std::thread([&] {
+    RefuseThreadsFromNowOn();
+    refused = pool.Enqueue(&call);
+    taken = pool.EnqueueRelease(&release);
+  }).join();
+  EXPECT_EQ(refused.code(), Code::kResourceExhausted);
+  EXPECT_EQ(refused.reason(), "NO_THREAD");
+  EXPECT_FALSE(taken) << "it is the caller's to run";
+  EXPECT_EQ(call.ends() + release.ends(), 0);
+  EXPECT_TRUE(pool.Enqueue(&call).ok()) << "threads can be had again";
+  EXPECT_TRUE(call.WaitRan());
 }
 
 // Every work that was taken is ended once, whichever side of Close() it is on.

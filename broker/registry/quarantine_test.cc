@@ -87,6 +87,47 @@ TEST_F(QuarantineTest, R14_AHostThatNeverAnswersIsQuarantined) {
   EXPECT_EQ(Registry::Describe(handle)->state, State::kQuarantined);
 }
 
+TEST_F(QuarantineTest, R14_ACallbackThatIsGoneIsNotQuarantined) {
+  Handle handle = 0;
+  CallbackSpec spec;
+  spec.target.start = [](void* context, std::unique_ptr<AsyncCall> call) {
+    const Handle self = *static_cast<Handle*>(context);
+    EXPECT_TRUE(Registry::Unregister(self, Code::kUnregistered).ok());
+    call->Finish({Status(Code::kHostLost, "gone"), Certainty::kStarted, {}});
+  };
+  spec.context = OwnedContext(&handle, nullptr);
+  spec.breaker = {.threshold = 1, .cool_down_ns = kSecondNs};
+  handle = *Registry::Register(opened_->handle(), std::move(spec));
+  EXPECT_EQ(Registry::Invoke(handle, {}).status.code(), Code::kHostLost);
+  EXPECT_EQ(Registry::Refusal(handle).code(), Code::kUnregistered);
+  for (const EventType type : Types()) EXPECT_NE(type, EventType::kQuarantined);
+}
+
+TEST_F(QuarantineTest, R14_ATimeoutOfAReleasedCallbackCountsNowhere) {
+  struct Host {
+    Handle handle = 0;
+    std::unique_ptr<AsyncCall> call;
+  } host;
+  CallbackSpec spec;
+  spec.target.start = [](void* context, std::unique_ptr<AsyncCall> call) {
+    auto& self = *static_cast<Host*>(context);
+    self.call = std::move(call);
+    EXPECT_TRUE(Registry::Release(self.handle).ok());
+  };
+  spec.context = OwnedContext(&host, nullptr);
+  spec.breaker = {.threshold = 1, .cool_down_ns = kSecondNs};
+  host.handle = *Registry::Register(opened_->handle(), std::move(spec));
+  // On a machine so slow that the deadline has passed before the call, it is made again with more time.
+  for (std::int64_t patience_ns = 1'000'000; host.call == nullptr; patience_ns *= 2) {
+    Request request;
+    request.deadline_ns = base::Clock::System().MonotonicNs() + patience_ns;
+    EXPECT_EQ(Registry::Invoke(host.handle, std::move(request)).status.code(),
+              Code::kDeadlineExceeded);
+  }
+  host.call.reset();
+  for (const EventType type : Types()) EXPECT_NE(type, EventType::kQuarantined);
+}
+
 TEST_F(QuarantineTest, R14_FailuresOfTheApplicationNeverCount) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(CallWith(Code::kCallbackFailed), Code::kCallbackFailed);
   EXPECT_EQ(Now(), State::kLive);

@@ -287,6 +287,13 @@ TEST_F(QueueTest, R10_CloseEndsEveryWait) {
   EXPECT_EQ(second.Join().why, Why::kClosed);
 }
 
+TEST_F(QueueTest, R10_TheEventFdOfAClosedQueueIsReadable) {
+  queue_.Close();
+  const auto fd = queue_.EventFd();
+  ASSERT_TRUE(fd.ok());
+  EXPECT_TRUE(Readable(*fd));
+}
+
 TEST_F(QueueTest, R10_CloseInTheMiddleOfEnqueueLeavesTheWork) {
   FakeWork work;
   work.on_size = [&] { queue_.Close(); };

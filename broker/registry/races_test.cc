@@ -66,7 +66,9 @@ class RacesTest : public ::testing::Test {
     callback_ = *Registry::Register(registry_->handle(), probe_.Spec());
     another_ = *Registry::Retain(callback_, 0, 0);
   }
-  void TearDown() override { (void)registry_->Close(kPatienceNs); }
+  void TearDown() override {
+    if (registry_) (void)registry_->Close(kPatienceNs);
+  }
 
   // What `ask` is told if `end` comes in between.
   template <typename End, typename Ask>
@@ -182,6 +184,19 @@ TEST_F(RacesTest, R12_AClosedBrokerRegistersNothing) {
 TEST_F(RacesTest, R12_AClosedBrokerOpensNoQueue) {
   EXPECT_EQ(WhileClosing([&] { return OpenQueue(registry_->handle(), {.name = "q"}); }),
             Code::kClosed);
+}
+TEST_F(RacesTest, R7_AClosedBrokerGivesNoNoticeOfADrain) {
+  ASSERT_TRUE(Registry::Unregister(callback_, Code::kUnregistered).ok());
+  ASSERT_TRUE(Registry::Drain(callback_, kPatienceNs).ok());
+  std::atomic<int> notices{0};
+  EXPECT_EQ(WhileClosing([&] {
+              return Registry::NotifyDrained(
+                  callback_, [](void* count) { ++*static_cast<std::atomic<int>*>(count); },
+                  &notices);
+            }),
+            Code::kClosed);
+  registry_ = {};
+  EXPECT_EQ(notices, 0) << "it does not run on failure";
 }
 TEST_F(RacesTest, R12_AClosedBrokerHasNoPool) {
   EXPECT_EQ(WhileClosing([&] { return PoolOf(registry_->handle()); }), Code::kClosed);

@@ -41,6 +41,10 @@ constexpr Handle HandleOf(std::uint64_t key, std::uint32_t slot) noexcept {
 }
 // True if `key`, read from the slot that `handle` leads to, is that handle in any form.
 constexpr bool IsFormOf(std::uint64_t key, Handle handle) noexcept { return (key ^ handle) <= 3; }
+// True if it is that handle in a form that is live.
+constexpr bool IsLiveFormOf(std::uint64_t key, Handle handle) noexcept {
+  return (key ^ handle) < static_cast<std::uint64_t>(Form::kRetired);
+}
 constexpr Form FormOf(std::uint64_t key, std::uint32_t slot) noexcept {
   return static_cast<Form>((key ^ slot) & 3U);
 }

@@ -144,6 +144,7 @@ Status Registry::RunGated(Handle handle, std::int64_t deadline_ns,
     return DeadCallback(*callback);
   }
   const GatePass pass(gate);
+  Pause(PausePoint::kSubmitBeforeBegin);
   if (Status begun = BeginCall(*callback); !begun.ok()) return begun;
   callback->extra.load(std::memory_order_acquire)->calls.CountSubmitted();
   run(*callback);

@@ -21,9 +21,10 @@ std::uint32_t Texts::Add(std::string_view name, std::string_view site) noexcept 
 
 Text Texts::Find(std::uint32_t id) const {
   const std::lock_guard lock(mutex_);
-  const std::uint32_t place = id % capacity_;
-  if (id == 0 || next_ - id > capacity_ || place >= ring_.size()) return {};
-  return ring_[place];
+  // How many have come since.
+  const std::uint32_t newer = next_ - 1 - id;
+  if (id == 0 || newer >= capacity_) return {};
+  return ring_[id % capacity_];
 }
 
 }  // namespace belay::registry

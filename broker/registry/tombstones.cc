@@ -32,17 +32,19 @@ void Tombstones::Insert(const Tombstone& tombstone) noexcept {
                              static_cast<std::uint32_t>(tombstone.ending);
   const std::uint64_t sequence = ++sequence_;
   std::atomic<std::uint64_t>& newest = BucketOf(tombstone.handle);
-  older_[sequence % capacity_].store(newest.load(std::memory_order_relaxed),
-                                     std::memory_order_release);
   ring_[sequence % capacity_].Write(
       sequence, {tombstone.handle, tombstone.ended_ns, tombstone.tag_id, tombstone.owner_id,
                  tombstone.thread_id, what});
+  older_[sequence % capacity_].store(newest.load(std::memory_order_relaxed),
+                                     std::memory_order_release);
   newest.store(sequence, std::memory_order_release);
 }
 
 std::optional<Tombstone> Tombstones::Find(Handle handle) const noexcept {
   std::uint64_t sequence = BucketOf(handle).load(std::memory_order_acquire);
   while (sequence != 0) {
+    // First: a link that is the next record's shows that record, too, to the look that follows.
+    const std::uint64_t older = older_[sequence % capacity_].load(std::memory_order_acquire);
     Record found;
     if (!ring_[sequence % capacity_].Read(sequence, &found)) return {};
     if (found.handle == handle) {
@@ -54,8 +56,6 @@ std::optional<Tombstone> Tombstones::Find(Handle handle) const noexcept {
                        static_cast<Ending>(found.what & 0xffU),
                        static_cast<MisusePolicy>(found.what >> 8U)};
     }
-    const std::uint64_t older = older_[sequence % capacity_].load(std::memory_order_acquire);
-    if (older >= sequence) return {};  // that of a newer record, already
     sequence = older;
   }
   return {};

@@ -11,8 +11,9 @@
 //   - A chain goes from newer to older. A reader that is overtaken by the writer finds that a place holds another
 //     record than the chain said, and ends there: what it looked for is being forgotten.
 //
-// Memory order: records are whole (record_slot.h). A bucket is written with release after its newest record and
-// that one's link, and read with acquire.
+// Memory order: records are whole (record_slot.h). Of a new one the record is written first, then its link, then
+// the bucket, each with release. A reader acquires bucket or link, and the next link before the record: if that
+// link is already another record's, the reader finds that record, too, and ends there.
 //
 // Thread safety: Insert() is serialized by its caller (the registry's mutex); Find() may be called from
 // any thread.

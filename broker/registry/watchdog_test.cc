@@ -114,6 +114,64 @@ TEST_F(WatchdogTest, R15_AStuckCallIsToldToTheLogOnceAndCounted) {
   EXPECT_TRUE(registry->Close(kPatienceNs).ok());
 }
 
+TEST_F(WatchdogTest, R15_AStuckCallOfAnotherRegistryIsNotToldNorCounted) {
+  const Ref<Registry> registry = Watched(20'000'000);
+  Probe& probe = NewProbe();
+  CallbackSpec spec = probe.Spec("hangs");
+  spec.site = {};
+  const Handle handle = *Registry::Register(registry->handle(), std::move(spec));
+  Probe& others = NewProbe();
+  BlockedCall elsewhere(Register(alice_, others, "elsewhere"), others);
+  (void)registry->RunningCalls(0);  // it is the older one, and would be told first
+  clock_.AdvanceNs(kSecondNs);
+  {
+    BlockedCall call(handle, probe);
+    (void)registry->RunningCalls(0);
+    clock_.AdvanceNs(7 * kSecondNs);
+    ASSERT_TRUE(told_.Wait());
+    EXPECT_NE(warned_.find("callback \"hangs\""), std::string::npos) << warned_;
+    EXPECT_EQ(warned_.find("registered at"), std::string::npos) << "nobody said where";
+    EXPECT_EQ(Registry::Describe(handle)->longest_running_ns, 7 * kSecondNs);
+    EXPECT_EQ(Registry::Describe(handle)->stuck, 1U);
+  }
+  EXPECT_TRUE(registry->Close(kPatienceNs).ok());
+}
+
+TEST_F(WatchdogTest, R15_EachCallIsTakenForTellingOnceAndNotTooYoung) {
+  Probe& probe = NewProbe();
+  BlockedCall call(Register(alice_, probe), probe);
+  Watchdog watchdog;
+  watchdog.Look(HandleTable::Get(), 1 * kSecondNs);
+  EXPECT_TRUE(watchdog.TakeUnreported(2 * kSecondNs, 3 * kSecondNs).empty());
+  EXPECT_EQ(watchdog.TakeUnreported(4 * kSecondNs, 3 * kSecondNs).size(), 1U);
+  EXPECT_TRUE(watchdog.TakeUnreported(5 * kSecondNs, 3 * kSecondNs).empty());
+  watchdog.Look(HandleTable::Get(), 6 * kSecondNs);
+  EXPECT_TRUE(watchdog.TakeUnreported(7 * kSecondNs, 3 * kSecondNs).empty()) << "it is the same";
+}
+
+TEST_F(WatchdogTest, R7_ADrainThatTimesOutListsEachOfItsCalls) {
+  Probe& probe = NewProbe();
+  const Handle handle = Register(alice_, probe);
+  std::atomic<int> entered{0};
+  Event both;
+  Event go;
+  probe.body = [&] {
+    if (++entered == 2) both.Set();
+    EXPECT_TRUE(go.Wait());
+  };
+  const auto call = [&] { EXPECT_TRUE(Call(handle).ok()); };
+  std::thread first(call);
+  std::thread second(call);
+  EXPECT_TRUE(both.Wait());
+  EXPECT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
+  const std::string text = Registry::Drain(handle, 0).message();
+  go.Set();
+  first.join();
+  second.join();
+  EXPECT_NE(text.find("2 calls in flight and 0 pins held: on thread "), std::string::npos) << text;
+  EXPECT_NE(text.find("s, on thread "), std::string::npos) << text;
+}
+
 TEST_F(WatchdogTest, R7_ADrainThatTimesOutListsTheCallsStillRunning) {
   Probe& probe = NewProbe();
   const Handle handle = Register(alice_, probe);

@@ -55,5 +55,11 @@ TEST(OriginsTest, R15_WhatIsInUseOutlivesWhatIsThrownAway) {
   EXPECT_EQ(At(origins, "kept").get(), kept.get());
 }
 
+TEST(RefTest, R12_ACopyOfNoneIsNone) {
+  const Ref<Object> none;
+  const Ref<Object> copy(none);
+  EXPECT_FALSE(copy);
+}
+
 }  // namespace
 }  // namespace belay::registry

@@ -16,7 +16,7 @@ namespace storage = belay::storage;
 namespace {
 
 // The broker whose store `handle` is; keeps it open meanwhile.
-Result<std::shared_ptr<Broker>> FindStore(belay_handle handle) {
+Result<std::shared_ptr<Broker>> FindBroker(belay_handle handle) {
   auto found = Registry::Find(handle, Kind::kStore);
   if (!found.ok()) return found.status();
   auto broker = std::static_pointer_cast<Broker>((*found)->registry().attachment());
@@ -24,8 +24,16 @@ Result<std::shared_ptr<Broker>> FindStore(belay_handle handle) {
   return broker;
 }
 
+// The store itself; keeps its broker open meanwhile.
+Result<std::shared_ptr<storage::Store>> FindStore(belay_handle handle) {
+  auto broker = FindBroker(handle);
+  if (!broker.ok()) return broker.status();
+  storage::Store* const store = *(*broker)->store();  // without one there would be no handle to it
+  return std::shared_ptr<storage::Store>(std::move(*broker), store);
+}
+
 // Commits one operation made from the ABI's arguments.
-belay_status CommitOne(belay_handle store, storage::Operation operation,
+belay_status CommitOne(belay_handle handle, storage::Operation operation,
                        const belay_write_options* options, uint64_t* revision) {
   belay_write_options given{};
   if (options != nullptr && !Load(options, offsetof(belay_write_options, if_revision), &given)) {
@@ -37,10 +45,8 @@ belay_status CommitOne(belay_handle store, storage::Operation operation,
   if ((given.flags & ~kKnown) != 0) return InvalidArgument("options->flags has unknown bits");
   if ((given.flags & kConditions) == kConditions)
     return InvalidArgument("IF_ABSENT and IF_REVISION exclude each other");
-  auto broker = FindStore(store);
-  if (!broker.ok()) return Fail(broker.status());
-  auto opened = (*broker)->store();
-  if (!opened.ok()) return Fail(opened.status());
+  auto store = FindStore(handle);
+  if (!store.ok()) return Fail(store.status());
 
   if ((given.flags & BELAY_WRITE_IF_ABSENT) != 0)
     operation.precondition = storage::Precondition::kAbsent;
@@ -53,7 +59,7 @@ belay_status CommitOne(belay_handle store, storage::Operation operation,
   batch.durability = (given.flags & BELAY_WRITE_ASYNC) != 0 ? storage::Durability::kAsync
                                                             : storage::Durability::kSync;
   batch.operations.push_back(std::move(operation));
-  auto committed = (*opened)->Commit(batch);
+  auto committed = (*store)->Commit(batch);
   if (!committed.ok()) return Fail(committed.status());
   if (is_delete && committed->deleted_count == 0) {
     return Fail(Code::kNotFound, "no key " + storage::QuoteKey(batch.operations[0].key));
@@ -89,11 +95,9 @@ belay_status belay_store_get(belay_handle store, const void* key, uint64_t key_s
     if (value_size == nullptr) return InvalidArgument("value_size is null");
     if (buffer == nullptr && capacity != 0)
       return InvalidArgument("buffer is null with a capacity");
-    auto broker = FindStore(store);
-    if (!broker.ok()) return Fail(broker.status());
-    auto opened = (*broker)->store();
-    if (!opened.ok()) return Fail(opened.status());
-    auto record = (*opened)->Get(wanted);
+    auto found = FindStore(store);
+    if (!found.ok()) return Fail(found.status());
+    auto record = (*found)->Get(wanted);
     if (!record.ok()) return Fail(record.status());
     *value_size = record->value.size();
     if (record->value.size() > capacity) {
@@ -159,7 +163,7 @@ belay_status belay_store_scan(belay_handle store, const belay_scan_options* opti
     }
     if (!prefix.empty() && (!start.empty() || !end.empty()))
       return InvalidArgument("prefix excludes start and end");
-    auto broker = FindStore(store);
+    auto broker = FindBroker(store);
     if (!broker.ok()) return Fail(broker.status());
 
     belay::engine::CursorOptions wish;
@@ -239,7 +243,7 @@ belay_status belay_watch_attach(belay_handle store, const belay_watch_options* o
       return InvalidArgument("prefix is null with a size");
     if (prefix.size() > storage::kMaxKeyBytes)
       return InvalidArgument("prefix is longer than any key (64 KiB)");
-    auto broker = FindStore(store);
+    auto broker = FindBroker(store);
     if (!broker.ok()) return Fail(broker.status());
     belay::engine::WatchOptions wish;
     wish.prefix = prefix;

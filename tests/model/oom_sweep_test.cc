@@ -17,6 +17,16 @@ TEST(OomSweep, Register) {
   SweepMaking([](World& world, belay_handle* made) { return world.Register(made); });
 }
 
+TEST(OomSweep, RegisterWithAGate) {
+  SweepMaking([](World& world, belay_handle* made) {
+    belay_callback_options options{};
+    options.struct_size = sizeof options;
+    options.callback = [](void*, belay_call*) -> belay_status { return BELAY_OK; };
+    options.max_concurrency = 1;
+    return belay_register(world.owner, &options, made);
+  });
+}
+
 TEST(OomSweep, RegisterTyped) {
   SweepMaking([](World& world, belay_handle* made) { return world.RegisterTyped(made); });
 }
@@ -118,6 +128,40 @@ TEST(OomSweep, I3_AReplyThatTheCallbackGaveIsKept) {
           EXPECT_EQ(belay_call_take(&call, taken.data(), taken.size()), BELAY_OK);
           EXPECT_EQ(taken, world.contexts[0].reply);
         });
+}
+
+TEST(OomSweep, I3_AReplyFromAnotherThreadIsKeptOrRefused) {
+  static constexpr std::uint64_t kReplyBytes = 1000;
+  belay_handle callback = 0;
+  belay_call call = BELAY_CALL_INIT;
+  Sweep(
+      [&](World& world) {
+        belay_callback_options options{};
+        options.struct_size = sizeof options;
+        options.executor = BELAY_EXECUTOR_POOL;
+        options.callback = [](void*, belay_call* answering) -> belay_status {
+          return belay_call_reply(answering, std::string(kReplyBytes, 'x').data(), kReplyBytes);
+        };
+        ASSERT_EQ(belay_register(world.owner, &options, &callback), BELAY_OK);
+        // What the pool's thread needs once in its life.
+        call = BELAY_CALL_INIT;
+        ASSERT_EQ(belay_invoke(callback, &call), BELAY_BUFFER_TOO_SMALL);
+        ASSERT_EQ(belay_call_take(&call, nullptr, 0), BELAY_OK);
+      },
+      [&](World&) {
+        call = BELAY_CALL_INIT;
+        const belay_status status = belay_invoke(callback, &call);
+        return status == BELAY_BUFFER_TOO_SMALL ? BELAY_OK : status;
+      },
+      [&](World& world, belay_status status) {
+        DoneOrExhausted(world, status);
+        EXPECT_TRUE(call.kept != nullptr || status != BELAY_OK);
+        if (call.kept != nullptr) {
+          EXPECT_EQ(call.reply_size, kReplyBytes);
+          EXPECT_EQ(belay_call_take(&call, nullptr, 0), BELAY_OK);
+        }
+        EXPECT_EQ(belay_release(callback), BELAY_OK);
+      });
 }
 
 TEST(OomSweep, R9_AFailureOfTheCallbackStaysOne) {

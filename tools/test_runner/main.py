@@ -27,7 +27,7 @@ TAGS = {
 }
 # What must be covered whole, by which tests, and the list of what cannot be.
 PROFILED = ["broker/registry", "capi/src"]
-PROFILED_TESTS = ["//broker/registry/...", "//capi/tests/...", "//tests/model/...", "//tests/fuzz/..."]
+PROFILED_TESTS = ["//broker/registry/...", "//capi:all", "//capi/tests/...", "//tests/model/...", "//tests/fuzz/..."]
 UNREACHABLE = "tools/test_runner/unreachable.txt"
 
 
