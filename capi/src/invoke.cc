@@ -189,7 +189,11 @@ belay_status InvokeGated(belay_handle callback, belay_call* call) {
             belay_call_reply(call, outcome.reply.data(), outcome.reply.size());
         kept != BELAY_OK)
       return kept;
-    return Done(Judge(call, BELAY_OK));
+    try {
+      return Done(Judge(call, BELAY_OK));
+    } catch (const std::bad_alloc&) {  // for the text alone: the reply is kept (I3)
+      return Fail(Code::kBufferTooSmall, "out of memory", "OUT_OF_MEMORY");
+    }
   });
 }
 
