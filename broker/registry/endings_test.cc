@@ -1,7 +1,6 @@
 // Threads and processes that end, fork or are interrupted in the middle of calls (R9, R13).
 #include <pthread.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -160,13 +159,6 @@ TEST_F(EndingsTest, R9_SignalsDuringCallsChangeNothing) {
   EXPECT_EQ(Registry::Describe(kept)->calls, static_cast<std::uint64_t>(calls));
 }
 
-// The exit status of a child; -1 if it was killed.
-int WaitFor(pid_t child) {
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 TEST_F(EndingsTest, R13_AForkWithASubmittedCallPendingEndsItInTheParentOnly) {
   const auto pool = NewPool();
   Probe& probe = NewProbe();
@@ -190,39 +182,6 @@ TEST_F(EndingsTest, R13_AForkWithASubmittedCallPendingEndsItInTheParentOnly) {
   hold.LetGo();
   EXPECT_TRUE(both.Wait());
   EXPECT_EQ(probe.calls.load(), 2);
-}
-
-// The hand that would count calls finds another thread's lock, which in the child nobody ever lets go.
-TEST_F(EndingsTest, R13_AThreadThatEndsInTheChildCountsNothing) {
-  const Handle handle = Register(alice_, NewProbe());
-  HandleTable& table = HandleTable::Get();
-  Event held;
-  Event go;
-  std::thread holder([&] {
-    table.ForEach(SlotOf(handle), SlotOf(handle) + 1, [&](std::uint32_t, Object&) {
-      held.Set();
-      EXPECT_TRUE(go.Wait());
-    });
-  });
-  EXPECT_TRUE(held.Wait());
-  pid_t child = -1;
-  Event forked;
-  std::thread forking([&] {
-    EXPECT_TRUE(Call(handle).ok());
-    child = ::fork();
-    if (child != 0) {
-      forked.Set();
-      return;
-    }
-    ::alarm(10);                      // instead of a hang
-    std::atexit([] { ::_exit(0); });  // the end of the last thread is that of the process
-    ::pthread_exit(nullptr);
-  });
-  EXPECT_TRUE(forked.Wait());
-  EXPECT_EQ(WaitFor(child), 0);
-  go.Set();  // in the parent the thread counts, and waits for the lock
-  forking.join();
-  holder.join();
 }
 
 TEST_F(EndingsTest, R9_AThreadThatEndsInAStartFunctionAbandonsItsCall) {

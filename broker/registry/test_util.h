@@ -4,6 +4,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <atomic>
 #include <chrono>
@@ -205,5 +206,12 @@ class BlockedCall {
   Hold hold_;
   std::thread thread_;
 };
+
+// The exit status of a child; -1 if it was killed.
+inline int WaitFor(pid_t child) {
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
 
 }  // namespace belay::registry

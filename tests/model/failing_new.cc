@@ -54,14 +54,39 @@ std::int64_t LiveAllocations() { return live.load(std::memory_order_relaxed); }
 
 using namespace belay::model;
 
-// The array, sized and nothrow forms of the library end in these.
+// All forms: the C++ library's own end in the first two, but not those of the sanitizers.
 void* operator new(std::size_t size) { return AllocateOrThrow(size, kAlignment); }
+void* operator new[](std::size_t size) { return AllocateOrThrow(size, kAlignment); }
+void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
+  return Allocate(size, kAlignment);
+}
+void* operator new[](std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
+  return Allocate(size, kAlignment);
+}
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return AllocateOrThrow(size, static_cast<std::size_t>(alignment));
 }
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return AllocateOrThrow(size, static_cast<std::size_t>(alignment));
+}
+void* operator new(std::size_t size, std::align_val_t alignment,
+                   const std::nothrow_t& /*tag*/) noexcept {
+  return Allocate(size, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t size, std::align_val_t alignment,
+                     const std::nothrow_t& /*tag*/) noexcept {
+  return Allocate(size, static_cast<std::size_t>(alignment));
+}
 void operator delete(void* memory) noexcept { Free(memory); }
-void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept { Free(memory); }
+void operator delete[](void* memory) noexcept { Free(memory); }
 void operator delete(void* memory, std::size_t /*size*/) noexcept { Free(memory); }
+void operator delete[](void* memory, std::size_t /*size*/) noexcept { Free(memory); }
+void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept { Free(memory); }
+void operator delete[](void* memory, std::align_val_t /*alignment*/) noexcept { Free(memory); }
 void operator delete(void* memory, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
+  Free(memory);
+}
+void operator delete[](void* memory, std::size_t /*size*/,
+                       std::align_val_t /*alignment*/) noexcept {
   Free(memory);
 }
