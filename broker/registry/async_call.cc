@@ -166,6 +166,7 @@ std::uint64_t AsyncCall::Mark(CallSlot& slot, std::uint64_t id, Bits bits) noexc
 
 // REQUIRES: the caller has set kEnded and kTaking.
 AsyncCall::Done AsyncCall::TakeDone(CallSlot& slot) noexcept {
+  Pause(PausePoint::kTakeDoneBeforeMove);
   Done done = std::exchange(CallIn(slot).done_, nullptr);
   slot.word.fetch_and(~CallSlot::kTaking, std::memory_order_release);
   return done;

@@ -37,37 +37,36 @@ CallSlot* CallSlots::Take() noexcept {
   ThreadRecord* const record = HandleTable::Get().Thread();
   if (record == nullptr) {
     const std::lock_guard lock(mutex_);
-    const std::uint32_t number = TakeLocked();
-    return number == kNone ? nullptr : &At(number);
+    return TakeLocked();
   }
   CallSlotCache& cache = record->call_slots;
   if (cache.count == 0) {
     const std::lock_guard lock(mutex_);
     while (cache.count < CallSlotCache::kMost / 2) {
-      const std::uint32_t number = TakeLocked();
-      if (number == kNone) break;
-      cache.numbers[cache.count++] = number;
+      CallSlot* const slot = TakeLocked();
+      if (slot == nullptr) break;
+      cache.slots[cache.count++] = slot;
     }
     if (cache.count == 0) return nullptr;
   }
-  CallSlot& taken = At(cache.numbers[--cache.count]);
-  if (cache.count != 0) SendFor(At(cache.numbers[cache.count - 1]));
-  return &taken;
+  CallSlot* const taken = cache.slots[--cache.count];
+  if (cache.count != 0) SendFor(*cache.slots[cache.count - 1]);
+  return taken;
 }
 
 void CallSlots::Give(CallSlot& slot) noexcept {
   ThreadRecord* const record = HandleTable::Get().Thread();
   if (record == nullptr) {
     const std::lock_guard lock(mutex_);
-    GiveLocked(slot.number);
+    GiveLocked(slot);
     return;
   }
   CallSlotCache& cache = record->call_slots;
   if (cache.count == CallSlotCache::kMost) {
     const std::lock_guard lock(mutex_);
-    while (cache.count > CallSlotCache::kMost / 2) GiveLocked(cache.numbers[--cache.count]);
+    while (cache.count > CallSlotCache::kMost / 2) GiveLocked(*cache.slots[--cache.count]);
   }
-  cache.numbers[cache.count++] = slot.number;
+  cache.slots[cache.count++] = &slot;
 }
 
 CallSlot* CallSlots::Find(std::uint64_t id) noexcept {
@@ -76,18 +75,19 @@ CallSlot* CallSlots::Find(std::uint64_t id) noexcept {
   return &At(number);
 }
 
-std::uint32_t CallSlots::TakeLocked() noexcept {
+CallSlot* CallSlots::TakeLocked() noexcept {
   if (!free_.empty()) {
-    const std::uint32_t number = free_.back();
+    CallSlot* const slot = free_.back();
     free_.pop_back();
-    return number;
+    return slot;
   }
   const std::uint32_t number = used_.load(std::memory_order_relaxed);
   if (number == kMost || (chunks_[number >> kChunkBits] == nullptr && !MakeChunk(number)))
-    return kNone;
-  At(number).number = number;
+    return nullptr;
+  CallSlot& slot = At(number);
+  slot.number = number;
   used_.store(number + 1, std::memory_order_release);  // whoever reads it finds the chunk
-  return number;
+  return &slot;
 }
 
 bool CallSlots::MakeChunk(std::uint32_t used) noexcept {
@@ -101,6 +101,6 @@ bool CallSlots::MakeChunk(std::uint32_t used) noexcept {
   return true;
 }
 
-void CallSlots::GiveLocked(std::uint32_t number) noexcept { free_.push_back(number); }
+void CallSlots::GiveLocked(CallSlot& slot) noexcept { free_.push_back(&slot); }
 
 }  // namespace belay::registry

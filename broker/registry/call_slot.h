@@ -27,11 +27,13 @@
 
 namespace belay::registry {
 
+struct CallSlot;
+
 // Free slots that a thread keeps for itself.
 struct CallSlotCache {
   static constexpr std::uint32_t kMost = 64;
   std::uint32_t count = 0;
-  std::array<std::uint32_t, kMost> numbers;
+  std::array<CallSlot*, kMost> slots;
 };
 
 struct alignas(64) CallSlot {
@@ -83,22 +85,20 @@ class CallSlots {
  private:
   static constexpr unsigned kChunkBits = 8;
   static constexpr std::uint32_t kChunk = 1U << kChunkBits;
-  static constexpr std::uint32_t kNone = kMost;
-
   CallSlot& At(std::uint32_t number) noexcept {
     return chunks_[number >> kChunkBits][number & (kChunk - 1)];
   }
-  // REQUIRES for all: mutex_ held. The first two: kNone, and false, if there is no more.
-  std::uint32_t TakeLocked() noexcept;
+  // REQUIRES for all: mutex_ held. The first two: null, and false, if there is no more.
+  CallSlot* TakeLocked() noexcept;
   bool MakeChunk(std::uint32_t used) noexcept;
-  void GiveLocked(std::uint32_t number) noexcept;
+  void GiveLocked(CallSlot& slot) noexcept;
 
   std::mutex mutex_;
   std::array<std::unique_ptr<CallSlot[]>, kMost / kChunk> chunks_;  // stay once made
   std::atomic<std::uint32_t> used_{0};
   // Has room for all that there are, so that giving needs no memory. Not a list through the slots: whoever takes one
   // would wait for each to come from the processor that gave it.
-  std::vector<std::uint32_t> free_;
+  std::vector<CallSlot*> free_;
 };
 
 }  // namespace belay::registry

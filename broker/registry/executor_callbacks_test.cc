@@ -106,6 +106,25 @@ TEST_F(ExecutorTest, R7_AnInvokeFromInsideItsOwnStrandIsAnError) {
   EXPECT_EQ(waited_behind.certainty, Certainty::kNotSent);
   EXPECT_TRUE(waited_beside.status.ok()) << waited_beside.status.ToString();
   EXPECT_TRUE(Registry::Invoke(behind, {}).status.ok()) << "outside it may";
+  Probe& elsewhere = NewProbe();
+  elsewhere.body = [&] { EXPECT_TRUE(Registry::Invoke(behind, {}).status.ok()); };
+  EXPECT_TRUE(Call(Register(alice_, elsewhere)).ok()) << "as in a call that no executor runs";
+}
+
+TEST_F(ExecutorTest, R10_AHostIsHandedCallsAndReleaseFunctionsAtOnce) {
+  Probe& ended = NewProbe();
+  Registry::InvokeAsync(RegisterOnQueue(NewProbe()), {}, answers_.Collect());
+  ASSERT_TRUE(Registry::Release(RegisterOnQueue(ended)).ok());
+  const Ref<Object> queue = Queue();
+  ASSERT_TRUE(Eventually([&] { return AsQueue(queue).queue().stats().queued.releases == 1; }));
+  const std::vector<HostEvent> events = Poll();
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[0].kind, Work::Kind::kCall);
+  ASSERT_EQ(events[1].kind, Work::Kind::kRelease);
+  events[1].release.function(events[1].release.context);
+  for (const HostEvent& event : events) EXPECT_TRUE(Finish(event.id).ok());
+  EXPECT_EQ(answers_.count(), 1U);
+  EXPECT_EQ(ended.releases.load(), 1);
 }
 
 TEST_F(ExecutorTest, R10_AStrandRunsOneAfterAnother) {

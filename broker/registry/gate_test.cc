@@ -107,6 +107,22 @@ TEST_F(GateTest, R10_AnUnregisterWakesThoseWhoWait) {
   EXPECT_EQ(probe.calls.load(), 1);
 }
 
+TEST_F(GateTest, R10_TheLastReleaseWakesThoseWhoWait) {
+  Probe& probe = NewProbe();
+  const Handle handle = RegisterGated(probe, {.max_concurrency = 1, .on_full = OnFull::kWait});
+  BlockedCall inside(handle, probe, &CallGated);
+  base::Status told;
+  std::thread waiter([&] { told = CallGated(handle); });
+  ASSERT_TRUE(Eventually([&] { return GateOf(handle).waiting() == 1; }));
+  ASSERT_TRUE(Registry::Release(handle).ok());
+  waiter.join();
+  EXPECT_EQ(told.code(), Code::kStale);
+  EXPECT_NE(told.message().find("no references left"), std::string::npos) << told.message();
+  inside.Finish();
+  EXPECT_TRUE(probe.released.Wait());
+  EXPECT_EQ(probe.calls.load(), 1);
+}
+
 TEST_F(GateTest, R7_WaitingForItselfIsAnError) {
   Probe& probe = NewProbe();
   const Handle handle = RegisterGated(probe, {.max_concurrency = 1, .on_full = OnFull::kWait});
@@ -200,6 +216,7 @@ TEST_F(GateTest, R10_WhatRunsInAnotherProcessDoesNotRunOnItsCaller) {
   spec.target.start = [](void*, std::unique_ptr<AsyncCall>) {};
   EXPECT_FALSE(Registry::IsGatedInline(*Registry::Register(alice_, std::move(spec))));
   EXPECT_TRUE(Registry::IsGatedInline(RegisterGated(NewProbe(), {.max_concurrency = 1})));
+  EXPECT_FALSE(Registry::IsGatedInline(Register(alice_, NewProbe())));
 }
 
 }  // namespace

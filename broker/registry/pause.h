@@ -29,6 +29,7 @@ enum class PausePoint {
   kPollBeforeHandingOver,   // works are off the queue, and the host has not got them
   kMarkBeforeExchange,      // the call is seen to be live
   kTakeBackBeforeExchange,  // the call is seen to be the host's
+  kTakeDoneBeforeMove,      // the call has ended, and its completion is still in it
 };
 
 #if defined(BELAY_PAUSES)

@@ -18,14 +18,27 @@ class PauseCallsTest : public RegistryTest {};
 // A hazard holds whatever number a caller passed.
 TEST_F(PauseCallsTest, R15_ACallThatWillBeRefusedIsNobodysCall) {
   constexpr Handle kBeyondTheTable = MakeHandle(Kind::kCallback, 1, (1U << kSlotBits) - 1);
-  for (const Handle wrong : {kBeyondTheTable, alice_}) {
+  Probe& ended = NewProbe();
+  const Handle stale = Register(alice_, ended);
+  ASSERT_TRUE(Registry::Release(stale).ok());
+  ASSERT_TRUE(ended.released.Wait());
+  const Slot& slot = HandleTable::Get().slot(SlotOf(stale));
+  const auto is_anothers = [&] {
+    (void)Register(alice_, NewProbe());
+    return !IsFormOf(slot.key.load(), stale);
+  };
+  ASSERT_TRUE(Eventually(is_anothers)) << "a slot that is free is used again";
+  for (const Handle wrong : {kBeyondTheTable, alice_, stale}) {
     const Handle handle = Register(bob_, NewProbe());
     Halfway call(PausePoint::kCallBeforeCheck, [wrong] { return Call(wrong); });
     EXPECT_TRUE(registry_->RunningCalls(0).empty());
     EXPECT_EQ(Registry::Describe(handle)->in_flight, 0U);
     ASSERT_TRUE(Registry::Unregister(handle, Code::kUnregistered).ok());
     EXPECT_TRUE(Registry::Drain(handle, kPatienceNs).ok()) << "it holds up nothing";
-    EXPECT_EQ(call.Finish(), wrong == alice_ ? Code::kWrongKind : Code::kMalformed);
+    const Code refusal = wrong == alice_  ? Code::kWrongKind
+                         : wrong == stale ? Code::kStale
+                                          : Code::kMalformed;
+    EXPECT_EQ(call.Finish(), refusal);
   }
 }
 
@@ -96,6 +109,21 @@ TEST_F(PauseQueueTest, R18_AnEndThatIsOvertakenByAQuestionStillEndsTheCall) {
   EXPECT_EQ(finish.Finish(), Code::kOk);
   ASSERT_EQ(ends_.size(), 1U);
   EXPECT_TRUE(ends_[0].status.ok());
+}
+
+TEST_F(PauseQueueTest, R18_AnEndWaitsUntilACancelHasTakenTheCompletion) {
+  Poll();
+  const std::atomic<std::uint64_t>& word = CallSlots::Get().Find(id_)->word;
+  Halfway cancel(PausePoint::kTakeDoneBeforeMove,
+                 [this] { return AsyncCall::CancelById(id_, Cancel::kForget); });
+  std::thread finishing([this] { EXPECT_TRUE(Finish().ok()); });
+  EXPECT_TRUE(Eventually([&] { return (word.load() & CallSlot::kHandedOut) == 0; }));
+  for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+  EXPECT_NE(word.load() & CallSlot::kLive, 0U) << "what is being taken stays";
+  EXPECT_EQ(cancel.Finish(), Code::kOk);
+  finishing.join();
+  ASSERT_EQ(ends_.size(), 1U);
+  EXPECT_EQ(ends_[0].status.code(), Code::kCancelled);
 }
 
 TEST_F(PauseQueueTest, R18_OfTwoEndsOneIsRefused) {

@@ -146,6 +146,24 @@ TEST_F(RacesTest, R15_AnExplanationTellsTheEnd) {
             }),
             Code::kOk);
 }
+TEST_F(RacesTest, R19_AHandleThatEndsHasNoHolderWhosePolicyCounts) {
+  const OwnerOptions strict{{}, MisusePolicy::kLog};
+  const Handle holder = *Registry::OpenOwner(registry_->handle(), "strict", strict);
+  ASSERT_TRUE(Registry::Transfer(callback_, holder).ok());
+  MisusePolicy before = MisusePolicy::kReturn;
+  MisusePolicy after = MisusePolicy::kLog;
+  {
+    const TransientPin pin(callback_);
+    before = Registry::HolderPolicy(callback_);
+  }
+  (void)WhileReleased([&] {
+    const TransientPin pin(callback_);
+    after = Registry::HolderPolicy(callback_);
+    return base::Status();
+  });
+  EXPECT_EQ(before, MisusePolicy::kLog);
+  EXPECT_EQ(after, MisusePolicy::kReturn) << "the registry's own";
+}
 TEST_F(RacesTest, R4_ACallComesTooLate) {
   const auto refused = [&] { return Registry::Refusal(callback_); };
   EXPECT_EQ(WhileReleased(refused), Code::kStale);

@@ -108,7 +108,7 @@ void HandleTable::FlushCounts(ThreadRecord& record) noexcept {
     const Slot& slot = slots_[SlotOf(handle)];
     const std::uint32_t id = slot.object.load(std::memory_order_acquire);
     const bool is_current = IsFormOf(slot.key.load(std::memory_order_relaxed), handle);
-    return is_current && KindOf(handle) == Kind::kCallback ? id : 0;
+    return is_current ? id : 0;
   };
   // A thread that calls very many callbacks comes here often, and their totals are far: all are sent for
   // before the first is waited for.

@@ -132,6 +132,9 @@ TEST_F(StoreTest, I3_ACursorDoesNotAdvanceWhenTheBufferIsTooSmall) {
   std::uint64_t size = 0;
   ASSERT_EQ(belay_cursor_next(cursor, buffer.data(), buffer.size(), &size), BELAY_BUFFER_TOO_SMALL);
   ASSERT_EQ(size, 8U + 24 + 1 + 500);
+  EXPECT_EQ(belay_cursor_next(cursor, nullptr, 0, &size), BELAY_BUFFER_TOO_SMALL)
+      << "asks the size";
+  ASSERT_EQ(size, 8U + 24 + 1 + 500);
   buffer.resize(size);
   EXPECT_EQ(belay_cursor_next(cursor, buffer.data(), buffer.size(), &size), BELAY_OK);
   EXPECT_EQ(belay_cursor_next(cursor, buffer.data(), buffer.size(), &size), BELAY_END);

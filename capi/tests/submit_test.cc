@@ -295,6 +295,21 @@ TEST_F(SubmitTest, R10_OnceAndSerialAndMaxConcurrency) {
   EXPECT_EQ(belay_invoke(one_handle, &plain), BELAY_OK) << LastMessage();
 }
 
+TEST_F(SubmitTest, R9_R10_AnInlineCallbackWhoseCallersWaitThrowsLikeAnyOther) {
+  Probe& probe = NewProbe();
+  probe.body = [](belay_call*) -> belay_status { throw std::runtime_error("no such luck"); };
+  belay_callback_options options = probe.Options();
+  options.flags = BELAY_CALLBACK_WAIT;
+  options.max_concurrency = 1;
+  belay_handle handle = 0;
+  ASSERT_EQ(belay_register(broker_, &options, &handle), BELAY_OK) << LastMessage();
+  for (int i = 0; i < 2; ++i) {
+    belay_call call = BELAY_CALL_INIT;
+    EXPECT_EQ(belay_invoke(handle, &call), BELAY_CALLBACK_FAILED);
+    EXPECT_EQ(LastMessage(), "no such luck") << "and it has left its place to the next";
+  }
+}
+
 TEST_F(SubmitTest, I7_WhatCannotBeIsRefusedAtRegistration) {
   Probe& probe = NewProbe();
   belay_handle handle = 0;
