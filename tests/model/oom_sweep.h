@@ -133,6 +133,7 @@ template <typename Prepare, typename Call, typename Check>
 void Sweep(Prepare prepare, Call call, Check check) {
   bool failed = true;
   std::uint64_t n = 0;
+  std::uint64_t repeated = 0;
   std::int64_t live = 0;
   while (failed && ++n < kMostAllocations) {
     SCOPED_TRACE("allocation " + std::to_string(n));
@@ -150,9 +151,17 @@ void Sweep(Prepare prepare, Call call, Check check) {
       world.WorksAndCloses();
     }
     ForgetClosedBrokers();
-    // The first round makes what the process keeps.
-    if (n == 1) live = LiveAllocations();
-    EXPECT_LE(LiveAllocations(), live) << "allocations have leaked";
+    // The first round makes what the process keeps. Some of that may come late, a thread's record for one: but
+    // what leaks, leaks again.
+    const std::int64_t now = LiveAllocations();
+    if (n == 1) live = now;
+    if (now > live && repeated != n) {
+      repeated = n--;
+      live = now;
+      failed = true;
+      continue;
+    }
+    EXPECT_LE(now, live) << "allocations have leaked";
     if (::testing::Test::HasFailure()) return;
   }
   EXPECT_LT(n, kMostAllocations) << "the call never does without";
