@@ -64,8 +64,8 @@ void Watches::ReadHead(Lock& lock) {
   const Revision from = head_ + 1;
   const auto range = index_.range();
   lock.unlock();
-  auto page = surroundings_.store->ReadHistory(from, range.start, range.end, kWatchPageRows,
-                                               kWatchPageBytes);
+  auto page = surroundings_.store->ReadHistory(
+      {from, range.start, range.end, kWatchPageRows, kWatchPageBytes});
   lock.lock();
   if (stopping_) return;
   if (!page.ok()) {
@@ -147,8 +147,8 @@ void Watches::Advance(Lock& lock, const Ref<Watch>& watch) {
   if (watch->unread == 0) return;
   const Revision from = watch->unread;
   lock.unlock();
-  auto page = surroundings_.store->ReadHistory(from, watch->prefix, watch->prefix_end,
-                                               kWatchPageRows, kWatchPageBytes);
+  auto page = surroundings_.store->ReadHistory(
+      {from, watch->prefix, watch->prefix_end, kWatchPageRows, kWatchPageBytes});
   lock.lock();
   if (watch->ended) return;
   Status status = page.status();

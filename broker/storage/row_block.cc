@@ -39,7 +39,7 @@ void RowBlockBuilder::Append(const Row& row) {
   base::StoreLittle(header + 8, static_cast<std::uint32_t>(row.kind));
   base::StoreLittle(header + 12, static_cast<std::uint32_t>(row.key.size()));
   base::StoreLittle(header + 16, static_cast<std::uint32_t>(row.value.size()));
-  base::StoreLittle(header + 20, std::uint32_t{0});
+  base::StoreLittle(header + 20, row.flags);
   block_.append(header, sizeof header).append(row.key).append(row.value);
   // The count is kept right after every row, so that the block is valid at any moment, also when
   // the next append throws for want of memory.
@@ -97,12 +97,14 @@ Status RowBlockReader::Next(Row* row) {
   const auto kind = base::LoadLittle<std::uint32_t>(header + 8);
   const std::size_t key_bytes = base::LoadLittle<std::uint32_t>(header + 12);
   const std::size_t value_bytes = base::LoadLittle<std::uint32_t>(header + 16);
-  const auto reserved = base::LoadLittle<std::uint32_t>(header + 20);
-  if (kind != static_cast<std::uint32_t>(RowKind::kPut) &&
-      kind != static_cast<std::uint32_t>(RowKind::kDelete)) {
+  const auto flags = base::LoadLittle<std::uint32_t>(header + 20);
+  if (kind < static_cast<std::uint32_t>(RowKind::kPut) ||
+      kind > static_cast<std::uint32_t>(RowKind::kOld)) {
     return Malformed(offset_bytes_ + 8, "unknown row kind " + std::to_string(kind));
   }
-  if (reserved != 0) return Malformed(offset_bytes_ + 20, "reserved field is not 0");
+  if ((flags & ~kRowExpired) != 0) {
+    return Malformed(offset_bytes_ + 20, "unknown flags " + std::to_string(flags));
+  }
   // Subtractions from what is left cannot overflow, additions to an offset could (32-bit size_t).
   std::size_t body_bytes = left_bytes - kRowHeaderBytes;
   if (key_bytes > body_bytes) return Malformed(offset_bytes_ + 12, "key longer than the block");
@@ -110,6 +112,7 @@ Status RowBlockReader::Next(Row* row) {
   if (value_bytes > body_bytes) return Malformed(offset_bytes_ + 16, "value longer than the block");
   row->revision = base::LoadLittle<Revision>(header);
   row->kind = static_cast<RowKind>(kind);
+  row->flags = flags;
   row->key = block_.substr(offset_bytes_ + kRowHeaderBytes, key_bytes);
   row->value = block_.substr(offset_bytes_ + kRowHeaderBytes + key_bytes, value_bytes);
   offset_bytes_ += RowBytes(key_bytes, value_bytes);

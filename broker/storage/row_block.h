@@ -5,10 +5,10 @@
 //
 //   block   u32 format (= 1), u32 row_count, then row_count rows and nothing after them
 //   row     u64 revision      of the change that the row shows
-//           u32 kind          1 put, 2 delete
+//           u32 kind          1 put, 2 delete, 3 the value before (see RowKind::kOld)
 //           u32 key_size      bytes
 //           u32 value_size    bytes
-//           u32 reserved      0
+//           u32 flags         1 the key expired (of a delete)
 //           key_size bytes, then value_size bytes
 //
 // A filter's reply is a bitmap of ceil(row_count / 8) bytes; bit i, lowest first, keeps row i. Bits
@@ -38,7 +38,16 @@ inline constexpr std::uint32_t kRowBlockFormat = 1;
 inline constexpr std::size_t kRowBlockHeaderBytes = 8;
 inline constexpr std::size_t kRowHeaderBytes = 24;
 
-enum class RowKind : std::uint32_t { kPut = 1, kDelete = 2 };
+enum class RowKind : std::uint32_t {
+  kPut = 1,
+  kDelete = 2,
+  // What the key of the next row, the same key, had before that change. `revision` is that of the
+  // change before. Only who asks for old values gets such rows.
+  kOld = 3,
+};
+
+// Of a kDelete: nobody deleted the key, its time had come.
+inline constexpr std::uint32_t kRowExpired = 1;
 
 // One row of a block. The views point into the block.
 struct Row {
@@ -46,6 +55,7 @@ struct Row {
   RowKind kind = RowKind::kPut;
   std::string_view key;
   std::string_view value;
+  std::uint32_t flags = 0;
 };
 
 // What one row adds to a block.

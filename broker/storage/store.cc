@@ -1,56 +1,14 @@
 #include "broker/storage/store.h"
 
-#include <unordered_set>
+#include <algorithm>
 #include <utility>
 
 namespace belay::storage {
-namespace {
 
 using base::Code;
 using base::Status;
 
-constexpr std::size_t kQuotedKeyBytes = 64;
-
-Status TooLarge(const std::string& what, std::size_t bytes, const char* bound,
-                std::size_t limit_bytes) {
-  return Status(Code::kInvalidArgument,
-                what + " has " + std::to_string(bytes) + " bytes, the bound " + bound + " is " +
-                    std::to_string(limit_bytes),
-                "LIMIT_EXCEEDED");
-}
-
-Status ValidateOperation(const Operation& operation) {
-  if (Status status = ValidateKey(operation.key); !status.ok()) return status;
-  switch (operation.kind) {
-    case OperationKind::kPut:
-      if (operation.value.size() > kMaxValueBytes) {
-        return TooLarge("value of key " + QuoteKey(operation.key), operation.value.size(),
-                        "max_value_bytes", kMaxValueBytes);
-      }
-      break;
-    case OperationKind::kDelete:
-    case OperationKind::kCheck:
-      if (!operation.value.empty()) {
-        return Status(Code::kInvalidArgument,
-                      "key " + QuoteKey(operation.key) + " has a value, and only a put takes one");
-      }
-      break;
-    default:
-      return Status(Code::kInvalidArgument,
-                    "unknown operation " +
-                        std::to_string(static_cast<std::uint32_t>(operation.kind)) + " for key " +
-                        QuoteKey(operation.key));
-  }
-  switch (operation.precondition) {
-    case Precondition::kNone:
-    case Precondition::kAbsent:
-    case Precondition::kRevision: return Status();
-  }
-  return Status(Code::kInvalidArgument,
-                "unknown precondition " +
-                    std::to_string(static_cast<std::uint32_t>(operation.precondition)) +
-                    " for key " + QuoteKey(operation.key));
-}
+namespace {
 
 base::Result<CommitResult> CommitOne(Store& store, Operation operation, Durability durability) {
   WriteBatch batch;
@@ -77,6 +35,16 @@ base::Result<CommitResult> Delete(Store& store, std::string_view key, Durability
   return CommitOne(store, std::move(operation), durability);
 }
 
+base::Result<Record> Store::Get(std::string_view key, const ReadOptions& options) {
+  Record record;
+  Status status = Read(options, key, [&record](const RecordView& found) {
+    record = {std::string(found.value), found.create_revision, found.mod_revision, found.version,
+              found.expires_at_ms};
+  });
+  if (!status.ok()) return status;
+  return record;
+}
+
 std::string PrefixEnd(std::string_view prefix) {
   std::string end(prefix);
   while (!end.empty()) {
@@ -90,59 +58,24 @@ std::string PrefixEnd(std::string_view prefix) {
   return end;
 }
 
-Status ValidateKey(std::string_view key) {
-  if (key.empty()) return Status(Code::kInvalidArgument, "the key is empty; 1 byte is the least");
-  if (key.size() > kMaxKeyBytes) {
-    return TooLarge("key " + QuoteKey(key), key.size(), "max_key_bytes", kMaxKeyBytes);
+Status ValidateKeyspaceName(std::string_view name) {
+  const auto is_allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '.' || c == '_' || c == '-';
+  };
+  if (!name.empty() && name.size() <= kMaxKeyspaceNameBytes &&
+      std::all_of(name.begin(), name.end(), is_allowed)) {
+    return {};
   }
-  return Status();
+  return Status(Code::kInvalidArgument,
+                "keyspace name " + QuoteKey(name) + ": it takes 1 to " +
+                    std::to_string(kMaxKeyspaceNameBytes) +
+                    " letters, digits and characters of \"._-\"");
 }
 
-Status ValidateBatch(const WriteBatch& batch) {
-  const std::size_t count = batch.operations.size();
-  if (count == 0) return Status(Code::kInvalidArgument, "the batch is empty");
-  if (count > kMaxBatchOperations) {
-    return Status(Code::kInvalidArgument,
-                  "the batch has " + std::to_string(count) + " operations, the bound " +
-                      "max_batch_operations is " + std::to_string(kMaxBatchOperations),
-                  "LIMIT_EXCEEDED");
-  }
-  std::size_t batch_bytes = 0;
-  for (const Operation& operation : batch.operations) {
-    if (Status status = ValidateOperation(operation); !status.ok()) return status;
-    batch_bytes += operation.key.size() + operation.value.size();
-  }
-  if (batch_bytes > kMaxBatchBytes) {
-    return TooLarge("the batch", batch_bytes, "max_batch_bytes", kMaxBatchBytes);
-  }
-  if (count == 1) return Status();
-  std::unordered_set<std::string_view> keys(count);
-  for (const Operation& operation : batch.operations) {
-    if (!keys.insert(operation.key).second) {
-      return Status(Code::kInvalidArgument,
-                    "the batch names key " + QuoteKey(operation.key) + " more than once",
-                    "DUPLICATE_KEY");
-    }
-  }
-  return Status();
-}
-
-std::string QuoteKey(std::string_view key) {
-  static constexpr char kHexDigits[] = "0123456789abcdef";
-  std::string quoted = "\"";
-  for (const char c : key.substr(0, kQuotedKeyBytes)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte == '"' || byte == '\\') {
-      quoted.append({'\\', c});
-    } else if (byte >= 0x20 && byte < 0x7f) {
-      quoted.push_back(c);
-    } else {
-      quoted.append({'\\', 'x', kHexDigits[byte >> 4], kHexDigits[byte & 15]});
-    }
-  }
-  quoted.push_back('"');
-  if (key.size() > kQuotedKeyBytes) quoted += "... (" + std::to_string(key.size()) + " bytes)";
-  return quoted;
+Status NoKeyspace(KeyspaceId id) {
+  return Status(Code::kNotFound, "there is no keyspace " + std::to_string(id) + " any more",
+                "NO_KEYSPACE");
 }
 
 }  // namespace belay::storage

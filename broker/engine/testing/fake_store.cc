@@ -70,11 +70,13 @@ Revision FakeStore::Put(std::string_view key, std::string_view value) {
   return Commit(batch)->revision;
 }
 
-Result<storage::Record> FakeStore::Get(std::string_view key) {
+Status FakeStore::Read(const storage::ReadOptions&, std::string_view key, Visit visit) {
   const std::lock_guard lock(mutex_);
   const auto found = data_.find(key);
   if (found == data_.end()) return Status(Code::kNotFound, "no key " + storage::QuoteKey(key));
-  return found->second;
+  const storage::Record& record = found->second;
+  visit({record.value, record.create_revision, record.mod_revision, record.version, 0});
+  return {};
 }
 
 Result<storage::CommitResult> FakeStore::Commit(const storage::WriteBatch& batch) {
@@ -122,32 +124,31 @@ Result<std::unique_ptr<storage::Scan>> FakeStore::NewScan(const storage::ScanOpt
       std::make_unique<FakeScan>(std::move(rows), history_.size()));
 }
 
-Result<storage::HistoryPage> FakeStore::ReadHistory(Revision from_revision, std::string_view start,
-                                                    std::string_view end, std::uint32_t max_rows,
-                                                    std::size_t max_bytes) {
+Result<storage::HistoryPage> FakeStore::ReadHistory(const storage::HistoryRange& range) {
   const std::lock_guard lock(mutex_);
   ++history_reads_;
   if (!history_fault_.ok()) return history_fault_;
-  if (from_revision < oldest_) {
+  if (range.from_revision < oldest_) {
     return Status(Code::kCompacted, "the oldest revision is " + std::to_string(oldest_));
   }
   storage::RowBlockBuilder rows;
   storage::HistoryPage page;
-  page.next_revision = from_revision;
+  page.next_revision = range.from_revision;
   for (; page.next_revision <= history_.size(); ++page.next_revision) {
     const auto& commit = history_[page.next_revision - 1];
     std::uint32_t matching = 0;
     std::size_t bytes = 0;
     for (const Change& change : commit) {
-      if (!InRange(change.key, start, end)) continue;
+      if (!InRange(change.key, range.start, range.end)) continue;
       ++matching;
       bytes += storage::RowBytes(change.key.size(), change.value.size());
     }
     const bool fits =
-        rows.row_count() + matching <= max_rows && rows.size_bytes() + bytes <= max_bytes;
+        rows.row_count() + matching <= range.max_rows &&
+                      rows.size_bytes() + bytes <= range.max_bytes;
     if (matching > 0 && rows.row_count() > 0 && !fits) break;
     for (const Change& change : commit) {
-      if (InRange(change.key, start, end)) {
+      if (InRange(change.key, range.start, range.end)) {
         rows.Append({page.next_revision, change.kind, change.key, change.value});
       }
     }

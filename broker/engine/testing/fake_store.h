@@ -29,21 +29,45 @@ class FakeStore final : public storage::Store {
   // As if a client had written, async.
   storage::Revision Put(std::string_view key, std::string_view value = "v");
 
-  base::Result<storage::Record> Get(std::string_view key) override;
+  base::Status Read(const storage::ReadOptions& options, std::string_view key,
+                    Visit visit) override;
   base::Result<storage::CommitResult> Commit(const storage::WriteBatch& batch) override;
+  base::Status Flush() override { return {}; }
   base::Result<std::unique_ptr<storage::Scan>> NewScan(
       const storage::ScanOptions& options) override;
-  base::Result<storage::HistoryPage> ReadHistory(storage::Revision from_revision,
-                                                 std::string_view start, std::string_view end,
-                                                 std::uint32_t max_rows,
-                                                 std::size_t max_bytes) override;
+  base::Result<storage::HistoryPage> ReadHistory(const storage::HistoryRange& range) override;
   base::Status TrimHistory(storage::Revision before_revision) override;
+  std::shared_ptr<void> KeepOldValues(storage::KeyspaceId) override { return nullptr; }
   storage::Revision CurrentRevision() const override;
   storage::Revision OldestRevision() const override;
   std::uint64_t BootEpoch() const override { return 1; }
   void SetCommitListener(std::function<void(storage::Revision)> listener) override;
   base::Status Health() const override { return {}; }
   base::Status Recover() override { return {}; }
+
+  // What no test of the engine asks a store in memory for.
+  base::Status ReadMany(const storage::ReadOptions&, std::span<const std::string_view>,
+                        VisitEach) override {
+    return NotHere();
+  }
+  base::Result<std::shared_ptr<const storage::Snapshot>> NewSnapshot() override {
+    return NotHere();
+  }
+  base::Result<storage::SizeEstimate> EstimateSize(storage::KeyspaceId, std::string_view,
+                                                   std::string_view) override {
+    return NotHere();
+  }
+  base::Result<std::int64_t> ExpireDue(std::int64_t) override { return 0; }
+  base::Result<storage::KeyspaceId> CreateKeyspace(std::string_view) override { return NotHere(); }
+  base::Status DropKeyspace(std::string_view) override { return NotHere(); }
+  base::Result<storage::KeyspaceId> FindKeyspace(std::string_view) override { return NotHere(); }
+  std::vector<storage::KeyspaceInfo> ListKeyspaces() override { return {}; }
+  base::Status Compact(storage::KeyspaceId, std::string_view, std::string_view) override {
+    return NotHere();
+  }
+  base::Status Checkpoint(const std::string&) override { return NotHere(); }
+  base::Status Verify(const Progress&) override { return NotHere(); }
+  std::vector<std::pair<std::string, std::uint64_t>> Statistics() override { return {}; }
 
  private:
   struct Listener {
@@ -55,6 +79,10 @@ class FakeStore final : public storage::Store {
     std::string key;
     std::string value;
   };
+
+  static base::Status NotHere() {
+    return base::Status(base::Code::kUnimplemented, "not in a store for tests");
+  }
 
   const std::function<void()> on_closed_;
   mutable std::mutex mutex_;

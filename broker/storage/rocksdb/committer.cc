@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "broker/storage/rocksdb/errors.h"
 #include "broker/storage/rocksdb/format.h"
@@ -23,23 +25,24 @@ constexpr std::size_t kMaxGroupBytes = std::size_t{4} << 20;
 // pause doubles from failure to failure.
 constexpr std::int64_t kMinRecoveryPauseNs = 1'000'000'000;
 constexpr std::int64_t kMaxRecoveryPauseNs = 30'000'000'000;
+// Of one turn of expiry, so that writers do not wait long for it.
+constexpr std::size_t kMaxExpiredKeys = 256;
 
-std::size_t BatchBytes(const WriteBatch& batch) {
-  std::size_t bytes = 0;
-  for (const Operation& operation : batch.operations) {
-    bytes += operation.key.size() + operation.value.size();
-  }
-  return bytes;
+bool HasRange(const WriteBatch& batch) {
+  return std::any_of(batch.operations.begin(), batch.operations.end(), [](const auto& operation) {
+    return operation.kind == OperationKind::kDeleteRange;
+  });
 }
 
 }  // namespace
 
 Committer::Committer(std::shared_ptr<Database> database, const StoreFacts& facts,
-                     const base::Clock& clock)
+                     std::size_t header_cache_bytes, const base::Clock& clock)
     : database_(std::move(database)),
       clock_(clock),
       current_revision_(facts.revision),
       oldest_revision_(facts.oldest_revision),
+      headers_(header_cache_bytes),
       queue_(kMaxGroupBytes, [this](std::span<Request* const> group) { Apply(group); }) {}
 
 base::Result<CommitResult> Committer::Commit(const WriteBatch& batch) {
@@ -47,37 +50,77 @@ base::Result<CommitResult> Committer::Commit(const WriteBatch& batch) {
   Request request;
   request.batch = &batch;
   const Revision before = current_revision();
-  const bool led = queue_.Run(request, BatchBytes(batch), /*exclusive=*/false);
+  const bool led = queue_.Run(request, BatchBytes(batch), HasRange(batch) ? QueuedAs::kExclusive
+                                                                         : QueuedAs::kGrouped);
   // By the leader, once for its group, when its followers are already on their way.
   if (led && current_revision() != before) listener_.Notify(current_revision());
   if (!request.status.ok()) return std::move(request.status);
   return request.result;
 }
 
-Status Committer::TrimHistory(Revision before_revision) {
+Status Committer::RunExclusive(base::FunctionRef<Status()> change) {
   Request request;
-  request.kind = Request::Kind::kTrim;
-  request.before_revision = before_revision;
-  queue_.Run(request, 0, /*exclusive=*/true);
+  request.change = &change;
+  const Revision before = current_revision();
+  queue_.Run(request, 0, QueuedAs::kExclusive);
+  if (current_revision() != before) listener_.Notify(current_revision());
   return std::move(request.status);
 }
 
+Status Committer::RunAlone(base::FunctionRef<Status()> change) {
+  return RunExclusive([&] {
+    Status status = RecoverIfDue();
+    return status.ok() ? change() : status;
+  });
+}
+
+Status Committer::Flush() {
+  return RunAlone([&] {
+    const Database::Use use(*database_);
+    if (Status status = use.status(); !status.ok()) return status;
+    const rocksdb::Status status = use.engine().db().SyncWAL();
+    return status.ok() ? Status() : RefuseWrites(DescribeFault(status));
+  });
+}
+
+Status Committer::TrimHistory(Revision before_revision) {
+  return RunAlone([&] { return ApplyTrim(before_revision); });
+}
+
+base::Result<std::int64_t> Committer::ExpireDue(std::int64_t now_ms) {
+  std::int64_t next_ms = 0;
+  Status status = RunAlone([&] {
+    auto next = ApplyExpiry(now_ms);
+    if (next.ok()) next_ms = *next;
+    return next.status();
+  });
+  if (!status.ok()) return status;
+  return next_ms;
+}
+
 Status Committer::Recover() {
-  Request request;
-  request.kind = Request::Kind::kRecover;
-  const Revision before = current_revision();
-  queue_.Run(request, 0, /*exclusive=*/true);
-  if (current_revision() != before) listener_.Notify(current_revision());
-  return std::move(request.status);
+  return RunExclusive([&] { return RecoverNow(); });
+}
+
+std::optional<Revision> Committer::RevisionAt(std::uint64_t sequence) const {
+  const std::lock_guard lock(mark_mutex_);
+  if (mark_.sequence != sequence) return std::nullopt;
+  return mark_.revision;
+}
+
+void Committer::RaiseOldest(Revision revision) noexcept {
+  Revision seen = oldest_revision();
+  while (seen < revision && !oldest_revision_.compare_exchange_weak(seen, revision)) {
+  }
 }
 
 void Committer::Apply(std::span<Request* const> group) noexcept {
   Request& first = *group.front();
   try {
-    switch (first.kind) {
-      case Request::Kind::kCommit: ApplyCommits(group); return;
-      case Request::Kind::kTrim: first.status = ApplyTrim(first.before_revision); return;
-      case Request::Kind::kRecover: first.status = RecoverNow(); return;
+    if (first.batch != nullptr) {
+      ApplyCommits(group);
+    } else {
+      first.status = (*first.change)();
     }
   } catch (const std::exception& error) {
     // Only what comes before the write throws, so nothing has happened. No text that needs memory.
@@ -97,8 +140,8 @@ void Committer::ApplyCommits(std::span<Request* const> group) {
 
   const Database::Use use(*database_);
   if (Status status = use.status(); !status.ok()) return fail_all(status);
-  StagedGroup staged(use.engine(), current_revision());
-  bool sync = false;
+  StagedGroup staged(use.engine(), headers_, *old_values_, current_revision());
+  Durability durability = Durability::kAsync;
   for (Request* request : group) {
     base::Result<CommitResult> result = staged.Stage(*request->batch);
     if (!result.ok()) {
@@ -106,44 +149,82 @@ void Committer::ApplyCommits(std::span<Request* const> group) {
       continue;
     }
     request->result = *result;
-    sync |= request->batch->durability == Durability::kSync;
+    if (request->batch->durability == Durability::kSync) durability = Durability::kSync;
   }
   if (!staged.has_effect()) return;
+  // If it fails: also those that were refused, for it may have been for what a batch of this group
+  // would have done. The group's revisions are not taken, unless the log turns out to have kept the
+  // group: then Recover() finds it there.
+  if (Status status = Write(use, staged, durability); !status.ok()) fail_all(status);
+}
 
+Status Committer::Write(const Database::Use& use, StagedGroup& staged, Durability durability) {
   base::Result<rocksdb::WriteBatch*> write = staged.Finish();
-  if (!write.ok()) return fail_all(write.status());
+  if (!write.ok()) return write.status();
   rocksdb::WriteOptions options;
-  options.sync = sync;
+  options.sync = durability == Durability::kSync;
   if (const rocksdb::Status status = use.engine().db().Write(options, *write); !status.ok()) {
-    // Also those that were refused: it may have been for what a batch of this group would have
-    // done. The group's revisions are not taken, unless the log turns out to have kept the group:
-    // then Recover() finds it there.
-    return fail_all(RefuseWrites(DescribeFault(status)));
+    return RefuseWrites(DescribeFault(status));
+  }
+  staged.NoteIn(headers_);
+  {
+    // The leader is the only one who writes, so this is where its own write ended.
+    const std::lock_guard lock(mark_mutex_);
+    mark_ = {use.engine().db().GetLatestSequenceNumber(), staged.revision()};
   }
   // Release: pairs with current_revision().
   current_revision_.store(staged.revision(), std::memory_order_release);
+  return {};
 }
 
 Status Committer::ApplyTrim(Revision before_revision) {
-  if (Status status = RecoverIfDue(); !status.ok()) return status;
   const Revision oldest = oldest_revision();
-  const Revision new_oldest = std::min(before_revision, current_revision() + 1);
-  if (new_oldest <= oldest) return Status();
+  const Revision current = current_revision();
+  const Revision new_oldest = std::min(before_revision, current + 1);
+  if (new_oldest <= oldest) return {};
   const Database::Use use(*database_);
   if (Status unreadable = use.status(); !unreadable.ok()) return unreadable;
-  Engine& engine = use.engine();
-  rocksdb::WriteBatch batch;
-  rocksdb::Status status =
-      batch.DeleteRange(engine.history_family(), HistoryKey(oldest), HistoryKey(new_oldest));
-  if (status.ok()) status = batch.Put(engine.facts_family(), kOldestKey, EncodeNumber(new_oldest));
+  // Said, not done: the files go when the history outgrows its bound. Tombstones would free nothing
+  // before, as these files are not compacted; and a range of them is more than RocksDB 7.8 can insert
+  // with the hint that this family has (it takes the hint for another list, and asserts).
   rocksdb::WriteOptions options;
   options.sync = true;
-  if (status.ok()) status = engine.db().Write(options, &batch);
-  if (!status.ok()) {
-    return RefuseWrites(DescribeFault(status));
+  const rocksdb::Status status = use.engine().db().Put(options, use.engine().facts_family(),
+                                                       kOldestKey, EncodeNumber(new_oldest));
+  if (!status.ok()) return RefuseWrites(DescribeFault(status));
+  RaiseOldest(new_oldest);
+  return {};
+}
+
+base::Result<std::int64_t> Committer::ApplyExpiry(std::int64_t now_ms) {
+  const Database::Use use(*database_);
+  if (Status status = use.status(); !status.ok()) return status;
+  std::map<KeyspaceId, std::vector<DueKey>> due;
+  std::size_t due_count = 0;
+  std::int64_t next_ms = 0;
+  {
+    const std::unique_ptr<rocksdb::Iterator> iterator(
+        use.engine().db().NewIterator(rocksdb::ReadOptions(), use.engine().expiry_family()));
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+      const auto entry = DecodeExpiryKey(ToView(iterator->key()));
+      const auto revision = DecodeNumber(ToView(iterator->value()));
+      if (!entry || !revision) return Corrupt("an entry of the keys that expire is malformed");
+      if (entry->at_ms > now_ms || due_count == kMaxExpiredKeys) {
+        next_ms = entry->at_ms;
+        break;
+      }
+      due[entry->keyspace].push_back({std::string(entry->key), *revision, entry->at_ms});
+      ++due_count;
+    }
+    if (!iterator->status().ok()) return FromRocks(iterator->status(), "reading what expires");
   }
-  oldest_revision_.store(new_oldest, std::memory_order_release);
-  return Status();
+  if (due.empty()) return next_ms;
+  StagedGroup staged(use.engine(), headers_, *old_values_, current_revision());
+  for (const auto& [keyspace, keys] : due) {
+    if (Status status = staged.StageExpiry(keyspace, keys); !status.ok()) return status;
+  }
+  if (Status status = Write(use, staged, Durability::kSync); !status.ok()) return status;
+  return next_ms;
 }
 
 Status Committer::RefuseWrites(std::string cause) {
@@ -163,6 +244,7 @@ Status Committer::RecoverIfDue() {
 
 Status Committer::RecoverNow() {
   if (!database_->faults().read_only()) return Status();
+  headers_.Clear();
   const base::Result<StoreFacts> facts = database_->Recover();
   if (!facts.ok()) return RefuseWrites(facts.status().message());
   if (facts->revision < current_revision()) {
@@ -175,7 +257,7 @@ Status Committer::RecoverNow() {
   recovery_pause_ns_ = 0;
   // Further than before if the log has kept batches that were refused: they are commits now.
   current_revision_.store(facts->revision, std::memory_order_release);
-  oldest_revision_.store(facts->oldest_revision, std::memory_order_release);
+  RaiseOldest(facts->oldest_revision);
   return Status();
 }
 

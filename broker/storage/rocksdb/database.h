@@ -18,6 +18,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "broker/base/function_ref.h"
 #include "broker/base/status.h"
 #include "broker/storage/rocksdb/engine.h"
 #include "broker/storage/rocksdb/fault_state.h"
@@ -46,7 +47,7 @@ class Database {
   class Use {
    public:
     explicit Use(Database& database)
-        : database_(database), pass_(database.gate_.Enter()), engine_(database.engine_.get()) {}
+        : database_(database), pass_(database.gate_), engine_(database.engine_.get()) {}
     // Not OK: the disk can not even be read.
     base::Status status() const;
     // REQUIRES: status().ok()
@@ -59,6 +60,12 @@ class Database {
   };
 
   FaultState& faults() const noexcept { return *faults_; }
+  const RocksOptions& options() const noexcept { return options_; }
+
+  // Runs `change` while nobody is in a Use. REQUIRES: there is an engine; not from within a Use.
+  void ChangeEngine(base::FunctionRef<void(Engine&)> change) {
+    gate_.RunAlone([&] { change(*engine_); });
+  }
 
   // REQUIRES: within a Use. A guest must be removed before it is destroyed.
   void AddGuest(EngineGuest* guest);

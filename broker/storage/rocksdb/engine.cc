@@ -1,10 +1,9 @@
 #include "broker/storage/rocksdb/engine.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <system_error>
-#include <utility>
-#include <vector>
 
 #include "broker/storage/rocksdb/engine_options.h"
 #include "broker/storage/rocksdb/errors.h"
@@ -16,6 +15,24 @@ namespace belay::storage {
 
 using base::Code;
 using base::Status;
+
+namespace {
+
+// Those that are there besides ours: clients' keyspaces. Fewer, also none, in a new store.
+base::Result<std::vector<std::string>> ListFamilies(const rocksdb::DBOptions& options,
+                                                    const std::string& path, Engine::Mode mode,
+                                                    const std::string& what) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  if (mode == Engine::Mode::kCreate && !std::filesystem::exists(path + "/CURRENT", ignored)) {
+    return names;
+  }
+  const rocksdb::Status status = rocksdb::DB::ListColumnFamilies(options, path, &names);
+  if (!status.ok()) return FromRocks(status, what);
+  return names;
+}
+
+}  // namespace
 
 base::Result<std::unique_ptr<Engine>> Engine::Open(const RocksOptions& options,
                                                    const std::string& path, Mode mode,
@@ -29,44 +46,63 @@ base::Result<std::unique_ptr<Engine>> Engine::Open(const RocksOptions& options,
   engine->faults_ = faults;
   const rocksdb::DBOptions db_options =
       EngineOptions(options, mode == Mode::kCreate, std::move(faults));
+  const std::string what = "store " + options.path + " cannot be opened";
+  const auto names = ListFamilies(db_options, path, mode, what);
+  if (!names.ok()) return names.status();
+  const auto wanted = EngineFamilies(options, *names);
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   const rocksdb::Status opened =
       mode == Mode::kReadOnly
-          ? rocksdb::DB::OpenForReadOnly(db_options, path, EngineFamilies(), &families,
-                                         &engine->db_)
-          : rocksdb::DB::Open(db_options, path, EngineFamilies(), &families, &engine->db_);
+          ? rocksdb::DB::OpenForReadOnly(db_options, path, wanted, &families, &engine->db_)
+          : rocksdb::DB::Open(db_options, path, wanted, &families, &engine->db_);
   if (!opened.ok()) {
     engine->db_ = nullptr;
-    const std::string what = "store " + options.path + " cannot be opened";
     if (opened.IsInvalidArgument()) {
       // The families on disk are not the ones we know.
       return Status(Code::kFailedPrecondition, what + ": " + opened.ToString(), "UNKNOWN_FORMAT");
     }
     return FromRocks(opened, what);
   }
-  engine->facts_family_ = families[0];
-  engine->data_family_ = families[1];
-  engine->history_family_ = families[2];
+  if (Status status = engine->TakeFamilies(families); !status.ok()) return status;
   return engine;
+}
+
+// In the order of EngineFamilies().
+Status Engine::TakeFamilies(const std::vector<rocksdb::ColumnFamilyHandle*>& families) {
+  facts_family_ = families[0];
+  data_family_ = families[1];
+  history_family_ = families[2];
+  keyspaces_[kSystemKeyspace] = {kSystemKeyspaceName, families[3]};
+  expiry_family_ = families[4];
+  for (std::size_t i = 5; i < families.size(); ++i) {
+    keyspaces_[families[i]->GetID()] = {families[i]->GetName().substr(kKeyspaceFamilyPrefix.size()),
+                                        families[i]};
+  }
+  if (data_family_->GetID() == kDefaultKeyspace && families[3]->GetID() == kSystemKeyspace) {
+    return {};
+  }
+  return Status(Code::kFailedPrecondition,
+                "store " + path_ + ": its column families are numbered as no store's are",
+                "UNKNOWN_FORMAT");
 }
 
 Engine::~Engine() {
   if (db_ == nullptr) return;
   // Nobody is left to be told of a failure.
   if (!faults_->read_only()) db_->SyncWAL().PermitUncheckedError();
-  for (rocksdb::ColumnFamilyHandle* family : {history_family_, data_family_, facts_family_}) {
+  std::vector<rocksdb::ColumnFamilyHandle*> families = {expiry_family_, history_family_,
+                                                        data_family_, facts_family_};
+  for (const auto& [id, keyspace] : keyspaces_) families.push_back(keyspace.family);
+  for (rocksdb::ColumnFamilyHandle* family : families) {
     if (family != nullptr) db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
   }
   db_->Close().PermitUncheckedError();
   delete db_;
 }
 
-base::Result<std::uint64_t> Engine::ReadFact(const char* key,
-                                             const rocksdb::Snapshot* snapshot) const {
-  rocksdb::ReadOptions read;
-  read.snapshot = snapshot;
+base::Result<std::uint64_t> Engine::ReadFact(const char* key) const {
   std::string bytes;
-  const rocksdb::Status status = db_->Get(read, facts_family_, key, &bytes);
+  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), facts_family_, key, &bytes);
   const std::string what = "store " + path_ + ": its own \"" + key + "\"";
   if (status.IsNotFound()) return Corrupt(what + " is missing");
   if (!status.ok()) return FromRocks(status, what);
@@ -77,10 +113,15 @@ base::Result<std::uint64_t> Engine::ReadFact(const char* key,
 
 base::Result<StoreFacts> Engine::ReadFacts() const {
   // They are written in one batch: either all are there or none.
-  if (IsEmpty(facts_family_) && IsEmpty(data_family_) && IsEmpty(history_family_)) {
-    return Status(Code::kNotFound, "store " + path_ + " is empty");
+  for (rocksdb::ColumnFamilyHandle* family : {facts_family_, data_family_, history_family_}) {
+    const auto empty = IsEmpty(family);
+    if (!empty.ok()) return empty.status();
+    if (!*empty) break;
+    if (family == history_family_) {
+      return Status(Code::kNotFound, "store " + path_ + " is empty");
+    }
   }
-  base::Result<std::uint64_t> format = ReadFact(kFormatKey, nullptr);
+  base::Result<std::uint64_t> format = ReadFact(kFormatKey);
   if (!format.ok()) return format.status();
   if (*format != kStoreFormat) {
     return Status(Code::kFailedPrecondition,
@@ -88,21 +129,27 @@ base::Result<StoreFacts> Engine::ReadFacts() const {
                       ", this version knows " + std::to_string(kStoreFormat),
                   "UNKNOWN_FORMAT");
   }
-  base::Result<std::uint64_t> revision = ReadFact(kRevisionKey, nullptr);
-  if (!revision.ok()) return revision.status();
-  base::Result<std::uint64_t> oldest = ReadFact(kOldestKey, nullptr);
+  base::Result<std::uint64_t> oldest = ReadFact(kOldestKey);
   if (!oldest.ok()) return oldest.status();
-  base::Result<std::uint64_t> epoch = ReadFact(kEpochKey, nullptr);
+  base::Result<std::uint64_t> epoch = ReadFact(kEpochKey);
   if (!epoch.ok()) return epoch.status();
-  const StoreFacts facts{*revision, *oldest, *epoch};
-  if (Status status = CheckHistory(facts); !status.ok()) return status;
+  base::Result<Revision> last = ReadHistoryEnd(End::kLast, nullptr);
+  if (!last.ok()) return last.status();
+  base::Result<Revision> first = ReadHistoryEnd(End::kFirst, nullptr);
+  if (!first.ok()) return first.status();
+  // The history may begin later than what was trimmed: RocksDB drops its oldest files.
+  const StoreFacts facts{*last, std::max(*oldest, *first), *epoch};
+  if (facts.oldest_revision > facts.revision + 1) {
+    return Corrupt("store " + path_ + ": its history should reach to revision " +
+                   std::to_string(facts.oldest_revision - 1) + " at least, and ends at " +
+                   std::to_string(facts.revision));
+  }
   return facts;
 }
 
 Status Engine::WriteFacts(const StoreFacts& facts) {
   rocksdb::WriteBatch batch;
   rocksdb::Status status = batch.Put(facts_family_, kFormatKey, EncodeNumber(kStoreFormat));
-  if (status.ok()) status = batch.Put(facts_family_, kRevisionKey, EncodeNumber(facts.revision));
   if (status.ok()) {
     status = batch.Put(facts_family_, kOldestKey, EncodeNumber(facts.oldest_revision));
   }
@@ -114,35 +161,28 @@ Status Engine::WriteFacts(const StoreFacts& facts) {
   return Status();
 }
 
-bool Engine::IsEmpty(rocksdb::ColumnFamilyHandle* family) const {
+base::Result<bool> Engine::IsEmpty(rocksdb::ColumnFamilyHandle* family) const {
   const std::unique_ptr<rocksdb::Iterator> iterator(
       db_->NewIterator(rocksdb::ReadOptions(), family));
   iterator->SeekToFirst();
-  return !iterator->Valid() && iterator->status().ok();
+  if (iterator->Valid()) return false;
+  if (!iterator->status().ok()) return FromRocks(iterator->status(), "store " + path_);
+  return true;
 }
 
-Status Engine::CheckHistory(const StoreFacts& facts) const {
+base::Result<Revision> Engine::ReadHistoryEnd(End end, const rocksdb::Snapshot* snapshot) const {
+  rocksdb::ReadOptions read;
+  read.snapshot = snapshot;
+  const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(read, history_family_));
+  end == End::kFirst ? iterator->SeekToFirst() : iterator->SeekToLast();
   const std::string where = "store " + path_ + ": ";
-  const std::unique_ptr<rocksdb::Iterator> iterator(
-      db_->NewIterator(rocksdb::ReadOptions(), history_family_));
-  // `expected`: nothing if the history should be empty.
-  const auto check = [&](std::optional<Revision> expected, const char* which) {
-    if (!iterator->status().ok()) return FromRocks(iterator->status(), where + "reading history");
-    const auto found = iterator->Valid() ? DecodeHistoryKey(ToView(iterator->key())) : std::nullopt;
-    if (found == expected) return Status();
-    const auto text = [](const std::optional<Revision>& revision) {
-      return revision ? std::to_string(*revision) : "none";
-    };
-    return Corrupt(where + "the " + which + " revision of its history should be " + text(expected) +
-                   ", and is " + text(found));
-  };
-  const bool is_empty = facts.oldest_revision == facts.revision + 1;
-  using Expected = std::optional<Revision>;
-  iterator->SeekToFirst();
-  Status status = check(is_empty ? Expected() : facts.oldest_revision, "oldest");
-  if (!status.ok()) return status;
-  iterator->SeekToLast();
-  return check(is_empty ? Expected() : facts.revision, "last");
+  if (!iterator->Valid()) {
+    if (iterator->status().ok()) return Revision{0};
+    return FromRocks(iterator->status(), where + "reading history");
+  }
+  const std::optional<Revision> revision = DecodeHistoryKey(ToView(iterator->key()));
+  if (!revision) return Corrupt(where + "its history has a key that is no revision");
+  return *revision;
 }
 
 }  // namespace belay::storage

@@ -1,12 +1,16 @@
 // One opening of RocksDB with our column families.
 //
-// Thread safety: any thread, once Open() has returned it.
+// Thread safety: any thread, once Open() has returned it, but for AddKeyspace() and
+// RemoveKeyspace(), during which nobody else may be in here: see Database.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "broker/base/status.h"
 #include "broker/storage/rocksdb/fault_state.h"
@@ -21,10 +25,10 @@ class Snapshot;
 
 namespace belay::storage {
 
-// The store's own facts, from the default column family.
+// What a store knows of itself.
 struct StoreFacts {
-  Revision revision = 0;
-  Revision oldest_revision = 1;
+  Revision revision = 0;         // of the last commit
+  Revision oldest_revision = 1;  // of the history
   std::uint64_t boot_epoch = 0;
 };
 
@@ -47,21 +51,38 @@ class Engine {
 
   rocksdb::DB& db() const noexcept { return *db_; }
   rocksdb::ColumnFamilyHandle* facts_family() const noexcept { return facts_family_; }
-  rocksdb::ColumnFamilyHandle* data_family() const noexcept { return data_family_; }
   rocksdb::ColumnFamilyHandle* history_family() const noexcept { return history_family_; }
+  rocksdb::ColumnFamilyHandle* expiry_family() const noexcept { return expiry_family_; }
+  // Null: there is no such keyspace.
+  rocksdb::ColumnFamilyHandle* family(KeyspaceId keyspace) const noexcept {
+    if (keyspace == kDefaultKeyspace) return data_family_;
+    const auto found = keyspaces_.find(keyspace);
+    return found == keyspaces_.end() ? nullptr : found->second.family;
+  }
 
-  // One of the facts; at `snapshot`, or now if null. DATA_LOSS if it is missing or malformed.
-  base::Result<std::uint64_t> ReadFact(const char* key, const rocksdb::Snapshot* snapshot) const;
+  // Those that clients create: by id, with their names.
+  struct Keyspace {
+    std::string name;
+    rocksdb::ColumnFamilyHandle* family = nullptr;
+  };
+  const std::map<KeyspaceId, Keyspace>& keyspaces() const noexcept { return keyspaces_; }
+  void AddKeyspace(KeyspaceId id, Keyspace keyspace) { keyspaces_[id] = std::move(keyspace); }
+  void RemoveKeyspace(KeyspaceId id) { keyspaces_.erase(id); }
+
   // All of them, checked against the history. Nothing there yet: NOT_FOUND.
   base::Result<StoreFacts> ReadFacts() const;
-  // Durably.
+  // The first or last revision of the history at `snapshot`, or now if null; 0: there is none.
+  enum class End { kFirst, kLast };
+  base::Result<Revision> ReadHistoryEnd(End end, const rocksdb::Snapshot* snapshot) const;
+  // All but the revision, durably.
   base::Status WriteFacts(const StoreFacts& facts);
 
  private:
   explicit Engine(std::string path) : path_(std::move(path)) {}
 
-  bool IsEmpty(rocksdb::ColumnFamilyHandle* family) const;
-  base::Status CheckHistory(const StoreFacts& facts) const;
+  base::Status TakeFamilies(const std::vector<rocksdb::ColumnFamilyHandle*>& families);
+  base::Result<std::uint64_t> ReadFact(const char* key) const;
+  base::Result<bool> IsEmpty(rocksdb::ColumnFamilyHandle* family) const;
 
   const std::string path_;
   std::shared_ptr<FaultState> faults_;
@@ -69,6 +90,8 @@ class Engine {
   rocksdb::ColumnFamilyHandle* facts_family_ = nullptr;
   rocksdb::ColumnFamilyHandle* data_family_ = nullptr;
   rocksdb::ColumnFamilyHandle* history_family_ = nullptr;
+  rocksdb::ColumnFamilyHandle* expiry_family_ = nullptr;
+  std::map<KeyspaceId, Keyspace> keyspaces_;  // all but the default one
 };
 
 }  // namespace belay::storage

@@ -12,6 +12,7 @@
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/listener.h"
 #include "rocksdb/options.h"
+#include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
 
 namespace belay::storage {
@@ -65,13 +66,14 @@ rocksdb::DBOptions EngineOptions(const RocksOptions& options, bool create,
   // Reused log files hold old records behind the new ones, which is one more thing to tell apart
   // after a crash; and the file system allocates well enough for us.
   db.recycle_log_file_num = 0;
+  // A log file that is missing, or shorter than what of it was synced, is damage, and not the end.
+  db.track_and_verify_wals_in_manifest = true;
   // Bounds what is replayed at open after a crash.
   db.max_total_wal_size = 128 * kMiB;
   // What was replayed is written to table files before anything new is logged. Else a log whose end
   // was never synced, because syncing it failed, could lie before newer ones that were.
   db.avoid_flush_during_recovery = false;
-  // One for flushes, one for compactions: a library in somebody's process takes no more by default.
-  db.max_background_jobs = 2;
+  db.max_background_jobs = options.max_background_jobs;
   // A process that embeds us has its own use for descriptors; the default keeps every file open.
   db.max_open_files = 512;
   // Writes back files that are being made bit by bit, not in one burst that delays fsyncs of the
@@ -90,9 +92,10 @@ rocksdb::DBOptions EngineOptions(const RocksOptions& options, bool create,
   return db;
 }
 
-std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies() {
+std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies(
+    const RocksOptions& options, const std::vector<std::string>& existing) {
   // One cache for all families, so that one bound holds.
-  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(64 * kMiB);
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
 
   rocksdb::BlockBasedTableOptions data_table;
   data_table.block_cache = cache;
@@ -104,7 +107,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies() {
   data_table.pin_l0_filter_and_index_blocks_in_cache = true;
   data_table.format_version = 5;
   rocksdb::ColumnFamilyOptions data;
-  data.write_buffer_size = 32 * kMiB;
+  data.write_buffer_size = options.write_buffer_bytes;
   data.compression = FastCompression();
   data.table_factory.reset(rocksdb::NewBlockBasedTableFactory(data_table));
 
@@ -115,18 +118,41 @@ std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies() {
   history_table.cache_index_and_filter_blocks = true;
   history_table.format_version = 5;
   rocksdb::ColumnFamilyOptions history;
-  history.write_buffer_size = 32 * kMiB;
-  history.compression = FastCompression();
+  history.write_buffer_size = options.write_buffer_bytes;
+  // Written once, in order, read a few times, and gone: neither sorted again nor compressed. Files
+  // go, the oldest first, when all together are larger than the bound.
+  history.compaction_style = rocksdb::kCompactionStyleFIFO;
+  history.compaction_options_fifo.max_table_files_size =
+      std::max(options.history_bytes, 4 * options.write_buffer_bytes);
+  history.ttl = 0;  // age is no reason to go; and RocksDB has it only where all files stay open
+  // Each opening leaves a small file: they are put together.
+  history.compaction_options_fifo.allow_compaction = true;
+  history.compression = rocksdb::kNoCompression;
+  // All files are on level 0 here, so their number says nothing about a backlog.
+  history.level0_slowdown_writes_trigger = 1 << 20;
+  history.level0_stop_writes_trigger = 1 << 20;
+  // Keys only grow: an insert begins where the last one ended.
+  history.memtable_insert_with_hint_prefix_extractor.reset(
+      rocksdb::NewCappedPrefixTransform(0));
   history.table_factory.reset(rocksdb::NewBlockBasedTableFactory(history_table));
 
-  rocksdb::BlockBasedTableOptions facts_table;
-  facts_table.block_cache = cache;
-  rocksdb::ColumnFamilyOptions facts;
-  facts.write_buffer_size = kMiB;  // a handful of keys, rewritten for ever
-  facts.table_factory.reset(rocksdb::NewBlockBasedTableFactory(facts_table));
+  rocksdb::BlockBasedTableOptions small_table;
+  small_table.block_cache = cache;
+  rocksdb::ColumnFamilyOptions small;
+  small.write_buffer_size = kMiB;
+  small.table_factory.reset(rocksdb::NewBlockBasedTableFactory(small_table));
 
-  return {
-      {rocksdb::kDefaultColumnFamilyName, facts}, {kDataFamily, data}, {kHistoryFamily, history}};
+  std::vector<rocksdb::ColumnFamilyDescriptor> families = {
+      {rocksdb::kDefaultColumnFamilyName, small},
+      {kDataFamily, data},
+      {kHistoryFamily, history},
+      {kSystemFamily, data},
+      {kExpiryFamily, small}};
+  for (const std::string& name : existing) {
+    const auto is_name = [&](const auto& family) { return family.name == name; };
+    if (std::none_of(families.begin(), families.end(), is_name)) families.emplace_back(name, data);
+  }
+  return families;
 }
 
 }  // namespace belay::storage

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "broker/storage/rocksdb/fault_state.h"
@@ -20,7 +21,9 @@ namespace belay::storage {
 rocksdb::DBOptions EngineOptions(const RocksOptions& options, bool create,
                                  std::shared_ptr<FaultState> faults);
 
-// The default (facts), data and history families, in this order.
-std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies();
+// Those of every store, in this order: facts ("default"), data, history, system, expiry; then those of
+// `existing` that are none of these.
+std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies(
+    const RocksOptions& options, const std::vector<std::string>& existing);
 
 }  // namespace belay::storage

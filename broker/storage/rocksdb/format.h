@@ -1,14 +1,24 @@
 // What the engine keeps in RocksDB, byte by byte.
 //
-//   column family "default"   the store's own facts, integers as u64 little-endian:
-//                             "format" 1, "revision" of the last commit, "oldest" revision of the
-//                             history, "epoch" (openings)
-//   column family "data"      key -> u64 create_revision, u64 mod_revision, u64 version (all
-//                             little-endian), value
-//   column family "history"   u64 revision, big-endian -> a row block of the commit's changes
+//   column family "default"   the store's own facts, integers as u64 little-endian: "format" 2,
+//                             "oldest" revision of the history, "epoch" (openings)
+//   column family "data"      the default keyspace: key -> record, which is u64 create_revision,
+//                             u64 mod_revision, u64 version (all little-endian; the top bit of
+//                             version: u64 expires_at_ms follows), value
+//   column family "history"   u64 revision, big-endian -> u32 keyspace, little-endian, then a row
+//                             block of the commit's changes. The last entry tells the store's
+//                             revision; the first ones go by whole files, when all together are
+//                             larger than the bound.
+//   column family "system"    the broker's own keyspace, as "data"
+//   column family "expiry"    u64 expires_at_ms, u32 keyspace, both big-endian, key -> u64
+//                             mod_revision, little-endian: of the put that said so. If the key has
+//                             another by then, the entry means nothing any more.
+//   column family "ks.NAME"   the keyspace NAME, as "data"
 //
-// Invariant: a commit's data, its history and "revision" are in one RocksDB batch, so they are there
-// together or not at all, also after a crash.
+// A keyspace's id is its column family's, which RocksDB never gives out again.
+//
+// Invariant: a commit's data and its history are in one RocksDB batch, so they are there together or
+// not at all, also after a crash.
 //
 // Thread safety: pure functions.
 #pragma once
@@ -20,41 +30,63 @@
 #include <string_view>
 
 #include "broker/base/bytes.h"
+#include "broker/storage/keyspace.h"
+#include "broker/storage/reading.h"
 #include "broker/storage/row_block.h"
 
 namespace belay::storage {
 
-inline constexpr std::uint64_t kStoreFormat = 1;
+inline constexpr std::uint64_t kStoreFormat = 2;
 
 inline constexpr char kDataFamily[] = "data";
 inline constexpr char kHistoryFamily[] = "history";
+inline constexpr char kSystemFamily[] = "system";
+inline constexpr char kExpiryFamily[] = "expiry";
+inline constexpr std::string_view kKeyspaceFamilyPrefix = "ks.";
 
 inline constexpr char kFormatKey[] = "format";
-inline constexpr char kRevisionKey[] = "revision";
 inline constexpr char kOldestKey[] = "oldest";
 inline constexpr char kEpochKey[] = "epoch";
-
-inline constexpr std::size_t kRecordHeaderBytes = 24;
 
 struct RecordHeader {
   Revision create_revision = 0;
   Revision mod_revision = 0;
   std::uint64_t version = 0;
+  std::int64_t expires_at_ms = 0;
 };
 
-// REQUIRES: room for kRecordHeaderBytes at `bytes`.
-inline void EncodeRecordHeader(const RecordHeader& header, char* bytes) noexcept {
+inline constexpr std::size_t kShortHeaderBytes = 24;
+inline constexpr std::size_t kLongHeaderBytes = 32;  // with an expiry
+inline constexpr std::uint64_t kHasExpiry = std::uint64_t{1} << 63;
+
+// Returns how many bytes it wrote. REQUIRES: room for kLongHeaderBytes at `bytes`.
+inline std::size_t EncodeRecordHeader(const RecordHeader& header, char* bytes) noexcept {
+  const bool expires = header.expires_at_ms != 0;
   base::StoreLittle(bytes, header.create_revision);
   base::StoreLittle(bytes + 8, header.mod_revision);
-  base::StoreLittle(bytes + 16, header.version);
+  base::StoreLittle(bytes + 16, header.version | (expires ? kHasExpiry : 0));
+  if (!expires) return kShortHeaderBytes;
+  base::StoreLittle(bytes + 24, static_cast<std::uint64_t>(header.expires_at_ms));
+  return kLongHeaderBytes;
 }
 
 // Nothing if `record` is too short to be one.
-inline std::optional<RecordHeader> DecodeRecordHeader(std::string_view record) noexcept {
-  if (record.size() < kRecordHeaderBytes) return std::nullopt;
-  return RecordHeader{base::LoadLittle<std::uint64_t>(record.data()),
-                      base::LoadLittle<std::uint64_t>(record.data() + 8),
-                      base::LoadLittle<std::uint64_t>(record.data() + 16)};
+inline std::optional<RecordView> DecodeRecord(std::string_view record) noexcept {
+  if (record.size() < kShortHeaderBytes) return std::nullopt;
+  RecordView view;
+  view.create_revision = base::LoadLittle<std::uint64_t>(record.data());
+  view.mod_revision = base::LoadLittle<std::uint64_t>(record.data() + 8);
+  view.version = base::LoadLittle<std::uint64_t>(record.data() + 16);
+  std::size_t header_bytes = kShortHeaderBytes;
+  if ((view.version & kHasExpiry) != 0) {
+    if (record.size() < kLongHeaderBytes) return std::nullopt;
+    view.version &= ~kHasExpiry;
+    view.expires_at_ms =
+        static_cast<std::int64_t>(base::LoadLittle<std::uint64_t>(record.data() + 24));
+    header_bytes = kLongHeaderBytes;
+  }
+  view.value = record.substr(header_bytes);
+  return view;
 }
 
 inline std::string HistoryKey(Revision revision) {
@@ -66,6 +98,48 @@ inline std::string HistoryKey(Revision revision) {
 inline std::optional<Revision> DecodeHistoryKey(std::string_view key) noexcept {
   if (key.size() != sizeof(Revision)) return std::nullopt;
   return base::LoadBig64(key.data());
+}
+
+// A commit as the history has it.
+struct HistoryEntry {
+  KeyspaceId keyspace = 0;
+  std::string_view rows;
+};
+
+inline constexpr std::size_t kHistoryPrefixBytes = sizeof(KeyspaceId);
+
+inline std::optional<HistoryEntry> DecodeHistoryEntry(std::string_view value) noexcept {
+  if (value.size() < kHistoryPrefixBytes) return std::nullopt;
+  return HistoryEntry{base::LoadLittle<std::uint32_t>(value.data()),
+                      value.substr(kHistoryPrefixBytes)};
+}
+
+struct ExpiryEntry {
+  std::int64_t at_ms = 0;
+  KeyspaceId keyspace = 0;
+  std::string_view key;
+};
+
+inline std::string EncodeExpiryKey(const ExpiryEntry& entry) {
+  std::string bytes;
+  base::AppendBig64(bytes, static_cast<std::uint64_t>(entry.at_ms));
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    bytes.push_back(static_cast<char>(entry.keyspace >> shift));
+  }
+  bytes.append(entry.key);
+  return bytes;
+}
+
+inline std::optional<ExpiryEntry> DecodeExpiryKey(std::string_view bytes) noexcept {
+  constexpr std::size_t kPrefixBytes = sizeof(std::uint64_t) + sizeof(KeyspaceId);
+  if (bytes.size() <= kPrefixBytes) return std::nullopt;
+  ExpiryEntry entry;
+  entry.at_ms = static_cast<std::int64_t>(base::LoadBig64(bytes.data()));
+  for (std::size_t i = sizeof(std::uint64_t); i < kPrefixBytes; ++i) {
+    entry.keyspace = entry.keyspace << 8 | static_cast<unsigned char>(bytes[i]);
+  }
+  entry.key = bytes.substr(kPrefixBytes);
+  return entry;
 }
 
 inline std::string EncodeNumber(std::uint64_t number) {

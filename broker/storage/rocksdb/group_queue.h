@@ -25,6 +25,9 @@
 
 namespace belay::storage {
 
+// Whether a request may be applied together with others.
+enum class QueuedAs { kGrouped, kExclusive };
+
 template <typename Request>
 class GroupQueue {
  public:
@@ -38,8 +41,8 @@ class GroupQueue {
   GroupQueue& operator=(const GroupQueue&) = delete;
 
   // Returns when `request` has been applied: true if by this thread, as the leader of its group.
-  bool Run(Request& request, std::size_t size_bytes, bool exclusive) {
-    Waiter self{&request, size_bytes, exclusive};
+  bool Run(Request& request, std::size_t size_bytes, QueuedAs queued_as) {
+    Waiter self{&request, size_bytes, queued_as == QueuedAs::kExclusive};
     std::unique_lock lock(mutex_);
     waiters_.push_back(&self);
     self.ready.wait(lock, [&] { return self.done || waiters_.front() == &self; });

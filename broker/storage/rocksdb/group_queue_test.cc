@@ -49,7 +49,7 @@ TEST(GroupQueueTest, S1_EachRequestIsAppliedOnceAndInOrderOfItsThread) {
     threads.emplace_back([&, t] {
       for (std::uint64_t i = 1; i <= kRequests; ++i) {
         Request request{t, i, i % 7 == 0};
-        if (queue.Run(request, 10, request.exclusive)) led.fetch_add(1);
+        if (queue.Run(request, 10, request.exclusive ? QueuedAs::kExclusive : QueuedAs::kGrouped)) led.fetch_add(1);
         EXPECT_EQ(request.applied, 1);
       }
     });
@@ -77,7 +77,7 @@ TEST(GroupQueueTest, S2_ThoseWhoComeDuringAGroupFormTheNext) {
   std::atomic<int> arrived{0};
   threads.emplace_back([&] {
     Request request;
-    queue.Run(request, 1, false);
+    queue.Run(request, 1, QueuedAs::kGrouped);
   });
   {
     std::unique_lock lock(mutex);
@@ -87,7 +87,7 @@ TEST(GroupQueueTest, S2_ThoseWhoComeDuringAGroupFormTheNext) {
     threads.emplace_back([&] {
       Request request;
       arrived.fetch_add(1);
-      queue.Run(request, 1, false);
+      queue.Run(request, 1, QueuedAs::kGrouped);
     });
   }
   while (arrived.load() < 3) std::this_thread::yield();
@@ -111,7 +111,7 @@ TEST(ReaderGateTest, S4_WhoRunsAloneIsAloneAndReadersDoNotKeepItOut) {
   for (int i = 0; i < 6; ++i) {
     readers.emplace_back([&] {
       while (!stop.load()) {
-        const ReaderGate::Pass pass = gate.Enter();
+        const ReaderGate::Pass pass(gate);
         const std::uint64_t seen = guarded;
         EXPECT_EQ(seen % 2, 0u);
         std::this_thread::yield();

@@ -50,7 +50,7 @@ std::size_t TotalBytes(const std::vector<Row>& rows) {
 
 }  // namespace
 
-base::Result<HistoryPage> ReadHistoryPage(Database& database, const Committer& committer,
+base::Result<HistoryPage> ReadHistoryPage(Database& database, Committer& committer,
                                           const HistoryRange& range) {
   if (range.from_revision == 0) return Status(Code::kInvalidArgument, "revisions begin at 1");
   if (range.max_rows == 0) return Status(Code::kInvalidArgument, "max_rows is 0; 1 is the least");
@@ -66,6 +66,7 @@ base::Result<HistoryPage> ReadHistoryPage(Database& database, const Committer& c
     const Database::Use use(database);
     if (Status status = use.status(); !status.ok()) return status;
     const Engine& engine = use.engine();
+    if (engine.family(range.keyspace) == nullptr) return NoKeyspace(range.keyspace);
     const std::string upper_key = HistoryKey(current + 1);
     const rocksdb::Slice upper_bound(upper_key);
     rocksdb::ReadOptions read;
@@ -79,10 +80,15 @@ base::Result<HistoryPage> ReadHistoryPage(Database& database, const Committer& c
       if (examined_bytes >= kMaxExaminedBytes) break;
       // History is dense, so a gap is either a trim that came in between or damage.
       if (DecodeHistoryKey(ToView(iterator->key())) != next) break;
-      const std::string_view commit = ToView(iterator->value());
-      examined_bytes += commit.size();
+      const auto commit = DecodeHistoryEntry(ToView(iterator->value()));
+      if (!commit) return Corrupt("history of revision " + std::to_string(next) + " is too short");
+      examined_bytes += iterator->value().size();
       matching.clear();
-      if (Status status = MatchCommit(commit, next, range, &matching); !status.ok()) return status;
+      if (commit->keyspace == range.keyspace) {
+        if (Status status = MatchCommit(commit->rows, next, range, &matching); !status.ok()) {
+          return status;
+        }
+      }
       const bool fits = rows.row_count() + matching.size() <= range.max_rows &&
                         rows.size_bytes() + TotalBytes(matching) <= range.max_bytes;
       if (!matching.empty() && rows.row_count() > 0 && !fits) break;
@@ -91,11 +97,14 @@ base::Result<HistoryPage> ReadHistoryPage(Database& database, const Committer& c
     }
     if (!iterator->status().ok()) return FromRocks(iterator->status(), "reading history");
     if (next == range.from_revision) {
-      // Not even the first commit was there. A trim may have taken it before the iterator began;
-      // the new oldest revision is published after the trim, so ask the database itself.
-      base::Result<std::uint64_t> oldest = engine.ReadFact(kOldestKey, nullptr);
-      if (!oldest.ok()) return oldest.status();
-      if (next < *oldest) return Compacted(next, *oldest);
+      // Not even the first commit was there: a trim may have taken it before the iterator began, or
+      // RocksDB its oldest file.
+      base::Result<Revision> first = engine.ReadHistoryEnd(Engine::End::kFirst, nullptr);
+      if (!first.ok()) return first.status();
+      if (next < *first) {
+        committer.RaiseOldest(*first);
+        return Compacted(next, *first);
+      }
       return Corrupt("history of revision " + std::to_string(next) + " is missing");
     }
   }

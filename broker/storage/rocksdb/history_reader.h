@@ -14,16 +14,8 @@
 
 namespace belay::storage {
 
-struct HistoryRange {
-  Revision from_revision = 0;
-  std::string_view start;
-  std::string_view end;  // empty: no upper bound
-  std::uint32_t max_rows = 0;
-  std::size_t max_bytes = 0;
-};
-
 // As Store::ReadHistory(), up to the committer's current revision.
-base::Result<HistoryPage> ReadHistoryPage(Database& database, const Committer& committer,
+base::Result<HistoryPage> ReadHistoryPage(Database& database, Committer& committer,
                                           const HistoryRange& range);
 
 }  // namespace belay::storage

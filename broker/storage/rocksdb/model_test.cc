@@ -37,6 +37,8 @@ bool Holds(const Operation& operation, const State& state) {
     case Precondition::kAbsent: return it == state.end();
     case Precondition::kRevision:
       return it != state.end() && it->second.mod_revision == operation.if_revision;
+    case Precondition::kValue:
+      return it != state.end() && it->second.value == operation.if_value;
   }
   return false;
 }
@@ -90,11 +92,15 @@ WriteBatch RandomBatch(std::mt19937_64& random, int writer, int round, Revision 
     if (operation.kind == OperationKind::kPut) {
       operation.value = std::to_string(writer) + "." + std::to_string(round);
     }
-    const std::uint64_t precondition = random() % 8;
+    const std::uint64_t precondition = random() % 9;
     if (precondition == 0) operation.precondition = Precondition::kAbsent;
     if (precondition == 1) {
       operation.precondition = Precondition::kRevision;
       operation.if_revision = current - std::min<Revision>(current, random() % 4);
+    }
+    if (precondition == 2) {
+      operation.precondition = Precondition::kValue;
+      operation.if_value = std::to_string(random() % kWriters) + "." + std::to_string(round);
     }
     batch.operations.push_back(std::move(operation));
   }
@@ -110,9 +116,13 @@ std::vector<Call> RunWriter(Store& store, std::uint64_t seed, int writer) {
     call.batch = RandomBatch(random, writer, round, call.before);
     // Half of the conditions are asked about what the key really is at.
     for (Operation& operation : call.batch.operations) {
-      if (operation.precondition != Precondition::kRevision || random() % 2 == 0) continue;
+      if (operation.precondition < Precondition::kRevision || random() % 2 == 0) continue;
       if (auto record = store.Get(operation.key); record.ok()) {
-        operation.if_revision = record->mod_revision;
+        if (operation.precondition == Precondition::kRevision) {
+          operation.if_revision = record->mod_revision;
+        } else {
+          operation.if_value = record->value;
+        }
       }
     }
     auto result = store.Commit(call.batch);

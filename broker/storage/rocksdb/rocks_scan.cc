@@ -8,6 +8,7 @@
 
 #include "broker/storage/rocksdb/errors.h"
 #include "broker/storage/rocksdb/format.h"
+#include "broker/storage/rocksdb/rocks_snapshot.h"
 #include "rocksdb/db.h"
 
 namespace belay::storage {
@@ -18,8 +19,10 @@ using base::Status;
 
 class RocksScan final : public Scan, private EngineGuest {
  public:
-  RocksScan(std::shared_ptr<Database> database, const ScanOptions& options)
+  RocksScan(std::shared_ptr<Database> database, std::shared_ptr<const RocksSnapshot> snapshot,
+            const ScanOptions& options)
       : database_(std::move(database)),
+        snapshot_(std::move(snapshot)),
         options_(options),
         start_(ToSlice(options_.start)),
         end_(ToSlice(options_.end)),
@@ -27,7 +30,7 @@ class RocksScan final : public Scan, private EngineGuest {
 
   ~RocksScan() override {
     const Database::Use use(*database_);
-    if (engine_ == nullptr) return;
+    if (iterator_ == nullptr) return;
     database_->RemoveGuest(this);
     LeaveEngine();
   }
@@ -35,18 +38,15 @@ class RocksScan final : public Scan, private EngineGuest {
   Status Start() {
     const Database::Use use(*database_);
     if (Status status = use.status(); !status.ok()) return status;
-    engine_ = &use.engine();
-    database_->AddGuest(this);
-    snapshot_ = engine_->db().GetSnapshot();
-    // In the same snapshot as the rows, so that a watch can take over exactly where the scan stops.
-    base::Result<std::uint64_t> revision = engine_->ReadFact(kRevisionKey, snapshot_);
-    if (!revision.ok()) return revision.status();
-    revision_ = *revision;
+    if (snapshot_->get() == nullptr) return SnapshotLost();
+    rocksdb::ColumnFamilyHandle* const family = use.engine().family(options_.read.keyspace);
+    if (family == nullptr) return NoKeyspace(options_.read.keyspace);
     rocksdb::ReadOptions read;
-    read.snapshot = snapshot_;
+    read.snapshot = snapshot_->get();
     if (!options_.start.empty()) read.iterate_lower_bound = &start_;
     if (!options_.end.empty()) read.iterate_upper_bound = &end_;
-    iterator_.reset(engine_->db().NewIterator(read, engine_->data_family()));
+    iterator_.reset(use.engine().db().NewIterator(read, family));
+    database_->AddGuest(this);
     // Both respect the bounds.
     options_.reverse ? iterator_->SeekToLast() : iterator_->SeekToFirst();
     return Status();
@@ -55,22 +55,16 @@ class RocksScan final : public Scan, private EngineGuest {
   Status Next(RowBlockBuilder* rows, std::uint32_t max_rows, std::size_t max_bytes) override {
     if (max_rows == 0) return Status(Code::kInvalidArgument, "max_rows is 0; 1 row is the least");
     const Database::Use use(*database_);
-    if (engine_ == nullptr) {
-      return Status(
-          Code::kUnavailable,
-          "the scan's snapshot went when the store recovered from a disk fault; scan anew",
-          "SNAPSHOT_LOST");
-    }
+    if (iterator_ == nullptr) return SnapshotLost();
     std::uint32_t appended = 0;
     while (appended < max_rows && left_ > 0 && iterator_->Valid()) {
       const std::string_view key = ToView(iterator_->key());
-      const std::string_view record = ToView(iterator_->value());
-      const std::optional<RecordHeader> header = DecodeRecordHeader(record);
-      if (!header) return Corrupt("key " + QuoteKey(key) + ": its record is too short");
+      const std::optional<RecordView> record = DecodeRecord(ToView(iterator_->value()));
+      if (!record) return Corrupt("key " + QuoteKey(key) + ": its record is too short");
       Row row;
-      row.revision = header->mod_revision;
+      row.revision = record->mod_revision;
       row.key = key;
-      if (!options_.keys_only) row.value = record.substr(kRecordHeaderBytes);
+      if (!options_.keys_only) row.value = record->value;
       const std::size_t grown_bytes =
           rows->size_bytes() + RowBytes(row.key.size(), row.value.size());
       if (appended > 0 && grown_bytes > max_bytes) break;
@@ -84,33 +78,31 @@ class RocksScan final : public Scan, private EngineGuest {
     return Status(Code::kEnd, "no more rows");
   }
 
-  Revision revision() const override { return revision_; }
+  Revision revision() const override { return snapshot_->revision(); }
 
  private:
-  void LeaveEngine() override {
-    iterator_.reset();
-    if (snapshot_ != nullptr) engine_->db().ReleaseSnapshot(snapshot_);
-    snapshot_ = nullptr;
-    engine_ = nullptr;
-  }
+  void LeaveEngine() override { iterator_.reset(); }
 
   const std::shared_ptr<Database> database_;
+  const std::shared_ptr<const RocksSnapshot> snapshot_;
   const ScanOptions options_;
   const rocksdb::Slice start_;
   const rocksdb::Slice end_;
   std::uint64_t left_;
-  Revision revision_ = 0;
   // Touched within a Use, or by LeaveEngine() when there is none. Null: lost, or never started.
-  Engine* engine_ = nullptr;
-  const rocksdb::Snapshot* snapshot_ = nullptr;
   std::unique_ptr<rocksdb::Iterator> iterator_;
 };
 
 }  // namespace
 
 base::Result<std::unique_ptr<Scan>> NewRocksScan(std::shared_ptr<Database> database,
+                                                 const Committer& committer,
                                                  const ScanOptions& options) {
-  auto scan = std::make_unique<RocksScan>(std::move(database), options);
+  auto snapshot = options.read.snapshot == nullptr
+                      ? RocksSnapshot::Take(database, committer)
+                      : AsRocksSnapshot(options.read.snapshot, *database);
+  if (!snapshot.ok()) return snapshot.status();
+  auto scan = std::make_unique<RocksScan>(std::move(database), std::move(*snapshot), options);
   if (Status status = scan->Start(); !status.ok()) return status;
   return std::unique_ptr<Scan>(std::move(scan));
 }

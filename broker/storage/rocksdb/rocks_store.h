@@ -7,6 +7,7 @@
 // Thread safety: OpenRocksStore() may be called from any thread; for the rest see Store.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -28,6 +29,18 @@ struct RocksOptions {
   // Where the files really go, for tests that make disks fail; null: the file system. Must outlive
   // the store.
   rocksdb::Env* env = nullptr;
+
+  // Blocks of files kept in memory, uncompressed, of all keyspaces together.
+  std::size_t block_cache_bytes = std::size_t{64} << 20;
+  // What each keyspace that is written to collects in memory before it makes a file of it.
+  std::size_t write_buffer_bytes = std::size_t{32} << 20;
+  // Of history kept on disk for watches, beyond which the oldest goes; at least four write buffers.
+  std::size_t history_bytes = std::size_t{512} << 20;
+  // Of what is known of keys that were written lately: spares a put the question.
+  std::size_t header_cache_bytes = std::size_t{16} << 20;
+  // Threads that write files: a library in somebody's process takes one for flushes and one for
+  // compactions.
+  int max_background_jobs = 2;
 };
 
 // Opens or creates the store. May block (replays the log). Errors, each naming the path:

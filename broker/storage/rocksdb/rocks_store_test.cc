@@ -110,7 +110,7 @@ TEST_F(RocksStoreTest, S1_TheGreatestKeyAndValueFit) {
   const std::string value(kMaxValueBytes, 'v');
   ASSERT_TRUE(Put(*store, key, value, Durability::kAsync).ok());
   EXPECT_TRUE(store->Get(key)->value == value);
-  auto page = store->ReadHistory(1, "", "", 1, 1);  // larger than the page: it comes whole
+  auto page = store->ReadHistory({1, "", "", 1, 1});  // larger than the page: it comes whole
   ASSERT_TRUE(page.ok());
   EXPECT_EQ(page->row_count, 1u);
   RowBlockBuilder rows;
@@ -223,22 +223,22 @@ TEST_F(RocksStoreTest, S3_HistoryIsOrderedFilteredAndNeverSplitsACommit) {
   ASSERT_TRUE(Put(*store, "w/3", "e").ok());
 
   const std::string end = PrefixEnd("w/");
-  auto page = store->ReadHistory(1, "w/", end, 1, 1'000);
+  auto page = store->ReadHistory({1, "w/", end, 1, 1'000});
   ASSERT_TRUE(page.ok());
   EXPECT_EQ(page->row_count, 2u);      // the first commit comes whole
   EXPECT_EQ(page->next_revision, 3u);  // the second does not concern us
   EXPECT_EQ(RowsOf(page->rows), (std::vector<OwnedRow>{{1, RowKind::kPut, "w/1", "a"},
                                                        {1, RowKind::kPut, "w/2", "b"}}));
-  page = store->ReadHistory(3, "w/", end, 100, 1'000);
+  page = store->ReadHistory({3, "w/", end, 100, 1'000});
   EXPECT_EQ(RowsOf(page->rows), (std::vector<OwnedRow>{{3, RowKind::kDelete, "w/1", ""},
                                                        {4, RowKind::kPut, "w/3", "e"}}));
   EXPECT_EQ(page->next_revision, 5u);
-  page = store->ReadHistory(5, "", "", 100, 1'000);
+  page = store->ReadHistory({5, "", "", 100, 1'000});
   EXPECT_EQ(page->row_count, 0u);
   EXPECT_EQ(page->next_revision, 5u);
-  EXPECT_EQ(store->ReadHistory(0, "", "", 1, 1).code(), Code::kInvalidArgument);
-  EXPECT_EQ(store->ReadHistory(1, "", "", 0, 1).code(), Code::kInvalidArgument);
-  EXPECT_EQ(store->ReadHistory(1, "", "", 1, 0).code(), Code::kInvalidArgument);
+  EXPECT_EQ(store->ReadHistory({0, "", "", 1, 1}).code(), Code::kInvalidArgument);
+  EXPECT_EQ(store->ReadHistory({1, "", "", 0, 1}).code(), Code::kInvalidArgument);
+  EXPECT_EQ(store->ReadHistory({1, "", "", 1, 0}).code(), Code::kInvalidArgument);
 }
 
 TEST_F(RocksStoreTest, S3_TrimmedHistoryIsCompactedNamingTheOldest) {
@@ -247,7 +247,7 @@ TEST_F(RocksStoreTest, S3_TrimmedHistoryIsCompactedNamingTheOldest) {
   EXPECT_EQ(store->OldestRevision(), 1u);
   ASSERT_TRUE(store->TrimHistory(4).ok());
   EXPECT_EQ(store->OldestRevision(), 4u);
-  auto page = store->ReadHistory(3, "", "", 10, 1'000);
+  auto page = store->ReadHistory({3, "", "", 10, 1'000});
   EXPECT_EQ(page.code(), Code::kCompacted);
   EXPECT_NE(page.status().message().find("the oldest is 4"), std::string::npos);
   EXPECT_EQ(HistoryFrom(*store, 4).size(), 2u);

@@ -1,10 +1,10 @@
 #include "broker/storage/rocksdb/staged_group.h"
 
-#include <string>
+#include <optional>
 #include <utility>
-#include <vector>
 
 #include "broker/storage/rocksdb/errors.h"
+#include "broker/storage/rocksdb/precondition.h"
 #include "rocksdb/db.h"
 #include "rocksdb/write_batch.h"
 
@@ -15,69 +15,144 @@ using base::Status;
 
 namespace {
 
-Status CheckPrecondition(const Operation& operation, bool exists, Revision mod_revision) {
-  switch (operation.precondition) {
-    case Precondition::kNone: return Status();
-    case Precondition::kAbsent:
-      if (!exists) return Status();
-      return Status(Code::kAborted,
-                    "key " + QuoteKey(operation.key) + " exists, last changed at revision " +
-                        std::to_string(mod_revision),
-                    "KEY_EXISTS");
-    case Precondition::kRevision:
-      if (exists && mod_revision == operation.if_revision) return Status();
-      return Status(Code::kAborted,
-                    "key " + QuoteKey(operation.key) +
-                        " should have been last changed at revision " +
-                        std::to_string(operation.if_revision) + ", and " +
-                        (exists ? "was at " + std::to_string(mod_revision) : "does not exist"),
-                    "REVISION_MISMATCH");
-  }
-  return Status(Code::kInternal, "unknown precondition");
-}
+// Ours to add to a write for each commit, and RocksDB's for each operation.
+constexpr std::size_t kUsualWriteBytes = 1024;
 
 }  // namespace
 
-StagedGroup::StagedGroup(const Engine& engine, Revision current_revision)
+StagedGroup::StagedGroup(const Engine& engine, const HeaderCache& cache,
+                         const OldValues& old_values, Revision current_revision)
     : engine_(engine),
+      cache_(cache),
+      old_values_(old_values),
       first_revision_(current_revision),
       revision_(current_revision),
-      write_(std::make_unique<rocksdb::WriteBatch>()) {}
+      write_(std::make_unique<rocksdb::WriteBatch>(kUsualWriteBytes)) {}
 
 StagedGroup::~StagedGroup() = default;
 
-base::Result<StagedGroup::KeyState*> StagedGroup::Lookup(std::string_view key) {
+base::Result<StagedGroup::KeyState*> StagedGroup::Lookup(const Key& key,
+                                                         rocksdb::ColumnFamilyHandle* family,
+                                                         Want want) {
   const auto [it, inserted] = states_.try_emplace(key);
   KeyState* state = &it->second;
-  if (!inserted) return state;
-  rocksdb::PinnableSlice record;
-  const rocksdb::Status status =
-      engine_.db().Get(rocksdb::ReadOptions(), engine_.data_family(), ToSlice(key), &record);
-  if (status.IsNotFound()) return state;
-  std::optional<RecordHeader> header;
-  if (status.ok()) header = DecodeRecordHeader(ToView(record));
-  if (!header) {
-    states_.erase(it);  // not known: the next who asks must read for himself
-    if (!status.ok()) return FromRocks(status, "reading key " + QuoteKey(key));
-    return Corrupt("key " + QuoteKey(key) + ": its record is too short");
+  const auto is_enough = [&] {
+    return want == Want::kHeader || !state->exists || state->knows_value;
+  };
+  if (!inserted && is_enough()) return state;
+  if (inserted) {
+    if (const auto* known = cache_.Find(key.keyspace, key.bytes)) {
+      static_cast<HeaderCache::KeyHeader&>(*state) = *known;
+      if (is_enough()) return state;
+    }
   }
-  state->exists = true;
-  state->header = *header;
+  if (Status status = Read(key, family, want, state); !status.ok()) {
+    states_.erase(it);  // not known: the next who asks must read for himself
+    return status;
+  }
   return state;
 }
 
-void StagedGroup::AddPut(const Operation& operation, Revision revision, KeyState* state) {
+// What the group has changed itself has its value here, so the database is right about the others.
+Status StagedGroup::Read(const Key& key, rocksdb::ColumnFamilyHandle* family, Want want,
+                         KeyState* state) {
+  rocksdb::PinnableSlice bytes;
+  const rocksdb::Status status =
+      engine_.db().Get(rocksdb::ReadOptions(), family, ToSlice(key.bytes), &bytes);
+  state->exists = false;
+  if (status.IsNotFound()) return {};
+  if (!status.ok()) return FromRocks(status, "reading key " + QuoteKey(key.bytes));
+  const std::optional<RecordView> record = DecodeRecord(ToView(bytes));
+  if (!record) return Corrupt("key " + QuoteKey(key.bytes) + ": its record is too short");
+  state->exists = true;
+  state->header = {record->create_revision, record->mod_revision, record->version,
+                   record->expires_at_ms};
+  if (want == Want::kValue) {
+    state->read_value = record->value;
+    state->value = state->read_value;
+    state->knows_value = true;
+  }
+  return {};
+}
+
+Status StagedGroup::FindRange(const Operation& range, const WriteBatch& batch,
+                              rocksdb::ColumnFamilyHandle* family, std::uint64_t* found) {
+  const rocksdb::Slice lower = ToSlice(range.key);
+  const rocksdb::Slice upper = ToSlice(range.range_end);
+  rocksdb::ReadOptions read;
+  if (!range.key.empty()) read.iterate_lower_bound = &lower;
+  if (!range.range_end.empty()) read.iterate_upper_bound = &upper;
+  const std::unique_ptr<rocksdb::Iterator> iterator(engine_.db().NewIterator(read, family));
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+    if (++*found > kMaxDeletedKeys) {
+      return Status(Code::kResourceExhausted,
+                    "the batch's ranges hold more than max_deleted_keys, " +
+                        std::to_string(kMaxDeletedKeys) + ": delete them in parts",
+                    "LIMIT_EXCEEDED");
+    }
+    range_keys_.push_back(std::make_unique<std::string>(ToView(iterator->key())));
+    const Key key{batch.keyspace, *range_keys_.back()};
+    KeyState& state = states_[key];
+    const std::optional<RecordView> record = DecodeRecord(ToView(iterator->value()));
+    if (!record) return Corrupt("key " + QuoteKey(key.bytes) + ": its record is too short");
+    state.exists = true;
+    state.header.mod_revision = record->mod_revision;
+    if (old_values_.AreKept(batch.keyspace)) {
+      state.read_value = record->value;
+      state.value = state.read_value;
+      state.knows_value = true;
+    }
+  }
+  if (!iterator->status().ok()) return FromRocks(iterator->status(), "reading a range");
+  return {};
+}
+
+void StagedGroup::AddOldValue(const KeyState& state, std::string_view key) {
+  if (!state.exists || !state.knows_value) return;
+  history_.Append(Row{state.header.mod_revision, RowKind::kOld, key, state.value});
+}
+
+void StagedGroup::AddPut(const Operation& operation, const Key& key,
+                         rocksdb::ColumnFamilyHandle* family, KeyState* state) {
+  const Revision revision = revision_ + 1;
   RecordHeader& header = state->header;
   if (!state->exists) header = RecordHeader{revision, revision, 0};
-  state->exists = true;
   header.mod_revision = revision;
+  header.expires_at_ms = operation.expires_at_ms;
   ++header.version;
-  char bytes[kRecordHeaderBytes];
-  EncodeRecordHeader(header, bytes);
-  const rocksdb::Slice key = ToSlice(operation.key);
-  const rocksdb::Slice record[] = {rocksdb::Slice(bytes, sizeof bytes), ToSlice(operation.value)};
-  Note(write_->Put(engine_.data_family(), rocksdb::SliceParts(&key, 1),
-                   rocksdb::SliceParts(record, 2)));
+  state->exists = true;
+  state->value = operation.value;
+  state->knows_value = true;
+  char bytes[kLongHeaderBytes];
+  const std::size_t header_bytes = EncodeRecordHeader(header, bytes);
+  const rocksdb::Slice slice = ToSlice(key.bytes);
+  const rocksdb::Slice record[] = {rocksdb::Slice(bytes, header_bytes), ToSlice(operation.value)};
+  Note(write_->Put(family, rocksdb::SliceParts(&slice, 1), rocksdb::SliceParts(record, 2)));
+  if (operation.expires_at_ms != 0) {
+    Note(write_->Put(engine_.expiry_family(),
+                     EncodeExpiryKey({operation.expires_at_ms, key.keyspace, key.bytes}),
+                     EncodeNumber(revision)));
+  }
+  history_.Append(Row{revision, RowKind::kPut, key.bytes, operation.value});
+}
+
+void StagedGroup::AddDelete(const Key& key, rocksdb::ColumnFamilyHandle* family, KeyState* state,
+                            std::uint32_t row_flags) {
+  *state = KeyState();
+  Note(write_->Delete(family, ToSlice(key.bytes)));
+  history_.Append(Row{revision_ + 1, RowKind::kDelete, key.bytes, {}, row_flags});
+}
+
+void StagedGroup::AddHistory(KeyspaceId keyspace) {
+  ++revision_;
+  char prefix[kHistoryPrefixBytes];
+  base::StoreLittle(prefix, keyspace);
+  const std::string key = HistoryKey(revision_);
+  const std::string rows = history_.Take();
+  const rocksdb::Slice slice(key);
+  const rocksdb::Slice parts[] = {rocksdb::Slice(prefix, sizeof prefix), rocksdb::Slice(rows)};
+  Note(write_->Put(engine_.history_family(), rocksdb::SliceParts(&slice, 1),
+                   rocksdb::SliceParts(parts, 2)));
 }
 
 void StagedGroup::Note(const rocksdb::Status& added) {
@@ -85,46 +160,92 @@ void StagedGroup::Note(const rocksdb::Status& added) {
 }
 
 base::Result<CommitResult> StagedGroup::Stage(const WriteBatch& batch) {
+  rocksdb::ColumnFamilyHandle* const family = engine_.family(batch.keyspace);
+  if (family == nullptr) return NoKeyspace(batch.keyspace);
+  const bool wants_old = old_values_.AreKept(batch.keyspace);
+
   // First all that may refuse the batch, then all that changes something.
   std::vector<KeyState*> states;  // stable: unordered_map moves no elements
   states.reserve(batch.operations.size());
   bool has_effect = false;
+  std::uint64_t in_ranges = 0;
   for (const Operation& operation : batch.operations) {
-    base::Result<KeyState*> state = Lookup(operation.key);
+    if (operation.kind == OperationKind::kDeleteRange) {
+      if (Status status = FindRange(operation, batch, family, &in_ranges); !status.ok()) {
+        return status;
+      }
+      states.push_back(nullptr);
+      continue;
+    }
+    const bool wants_value =
+        operation.precondition == Precondition::kValue ||
+        (wants_old && operation.kind != OperationKind::kCheck);
+    base::Result<KeyState*> state = Lookup({batch.keyspace, operation.key}, family,
+                                           wants_value ? Want::kValue : Want::kHeader);
     if (!state.ok()) return state.status();
-    Status held = CheckPrecondition(operation, (*state)->exists, (*state)->header.mod_revision);
+    const KeyState& found = **state;
+    Status held = CheckPrecondition(operation, found.exists ? &found.header.mod_revision : nullptr,
+                                    found.value);
     if (!held.ok()) return held;
     has_effect |= operation.kind == OperationKind::kPut ||
-                  (operation.kind == OperationKind::kDelete && (*state)->exists);
+                  (operation.kind == OperationKind::kDelete && found.exists);
     states.push_back(*state);
   }
   CommitResult result{revision_, 0};
-  if (!has_effect) return result;
+  if (!has_effect && in_ranges == 0) return result;
 
   // From here on nothing can fail but the group as a whole (see Note()).
   result.revision = revision_ + 1;
-  RowBlockBuilder history;
   for (std::size_t i = 0; i < states.size(); ++i) {
     const Operation& operation = batch.operations[i];
+    const Key key{batch.keyspace, operation.key};
     if (operation.kind == OperationKind::kPut) {
-      AddPut(operation, result.revision, states[i]);
-      history.Append(Row{result.revision, RowKind::kPut, operation.key, operation.value});
+      if (wants_old) AddOldValue(*states[i], key.bytes);
+      AddPut(operation, key, family, states[i]);
     } else if (operation.kind == OperationKind::kDelete && states[i]->exists) {
-      *states[i] = KeyState();
-      Note(write_->Delete(engine_.data_family(), ToSlice(operation.key)));
-      history.Append(Row{result.revision, RowKind::kDelete, operation.key, {}});
+      if (wants_old) AddOldValue(*states[i], key.bytes);
+      AddDelete(key, family, states[i], 0);
       ++result.deleted_count;
     }
   }
-  Note(write_->Put(engine_.history_family(), HistoryKey(result.revision), history.Take()));
-  revision_ = result.revision;
+  for (const auto& range_key : range_keys_) {
+    const Key key{batch.keyspace, *range_key};
+    KeyState& state = states_[key];
+    AddOldValue(state, key.bytes);
+    AddDelete(key, family, &state, 0);
+    ++result.deleted_count;
+  }
+  AddHistory(batch.keyspace);
   return result;
 }
 
+Status StagedGroup::StageExpiry(KeyspaceId keyspace, std::span<const DueKey> keys) {
+  rocksdb::ColumnFamilyHandle* const family = engine_.family(keyspace);
+  bool has_effect = false;
+  for (const DueKey& due : keys) {
+    const Key key{keyspace, due.key};
+    Note(write_->Delete(engine_.expiry_family(),
+                        EncodeExpiryKey({due.at_ms, keyspace, key.bytes})));
+    if (family == nullptr) continue;
+    const bool wants_old = old_values_.AreKept(keyspace);
+    auto state = Lookup(key, family, wants_old ? Want::kValue : Want::kHeader);
+    if (!state.ok()) return state.status();
+    if (!(*state)->exists || (*state)->header.mod_revision != due.revision) continue;
+    AddOldValue(**state, key.bytes);
+    AddDelete(key, family, *state, kRowExpired);
+    has_effect = true;
+  }
+  if (has_effect) AddHistory(keyspace);
+  return {};
+}
+
 base::Result<rocksdb::WriteBatch*> StagedGroup::Finish() {
-  Note(write_->Put(engine_.facts_family(), kRevisionKey, EncodeNumber(revision_)));
   if (!broken_.ok()) return broken_;
   return write_.get();
+}
+
+void StagedGroup::NoteIn(HeaderCache& cache) const noexcept {
+  for (const auto& [key, state] : states_) cache.Note(key.keyspace, key.bytes, state);
 }
 
 }  // namespace belay::storage
