@@ -48,7 +48,10 @@ inline belay_callback_options Untyped(void* context = nullptr, belay_release_fn 
 
 class Broker {
  public:
-  Broker() { Check(belay_open(nullptr, &handle_), "belay_open"); }
+  // `options` may be null.
+  explicit Broker(const belay_broker_options* options = nullptr) {
+    Check(belay_open(options, &handle_), "belay_open");
+  }
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
   // Every release function has run when it returns. REQUIRES: all handles released, or they are reported.

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -16,9 +18,11 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/child.h"
 #include "tests/bench/process.h"
 #include "tests/bench/process_memory.h"
 #include "tests/bench/report.h"
+#include "tests/bench/suite.h"
 #include "tests/bench/threads.h"
 #include "tests/bench/timing.h"
 
@@ -40,6 +44,15 @@ TEST(Timing, SidesTakeTurnsAndEachKeepsItsBestRound) {
                                   }});
   EXPECT_EQ(turns, "ababab");
   EXPECT_EQ(best, (std::vector<double>{3, 6}));
+}
+
+TEST(Timing, AMedianRoundIsNeitherTheBestNorTheWorst) {
+  std::vector<double> first{5, 30, 4};
+  std::vector<double> second{7, 1, 6};
+  std::size_t round = 0;
+  const auto medians =
+      AlternateMedians(3, {[&] { return first[round]; }, [&] { return second[round++]; }});
+  EXPECT_EQ(medians, (std::vector<double>{5, 6}));
 }
 
 TEST(Timing, ARoundMakesEveryCallAndBeginsAnew) {
@@ -92,6 +105,18 @@ TEST(Threads, TogetherEveryThreadMakesItsCallsAndOneBefore) {
   EXPECT_EQ(made.load(), 11);
 }
 
+TEST(Threads, ManyMakeTheirCallsEachAsItself) {
+  constexpr int kThreads = 16;
+  std::array<std::atomic<int>, kThreads> made{};
+  EXPECT_GT(NsPerCallOfMany(kThreads, 10,
+                            [&made](int t) {
+                              return
+                                  [&own = made[static_cast<std::size_t>(t)]] { own.fetch_add(1); };
+                            }),
+            0);
+  for (const std::atomic<int>& calls : made) EXPECT_EQ(calls.load(), 10);
+}
+
 TEST(Threads, OneThatWasHeldUpCountsAgainstAll) {
   const auto at = [](int ns) { return SteadyClock::time_point(std::chrono::nanoseconds(ns)); };
   EXPECT_EQ(NsOfAll({{at(0), at(10)}, {at(0), at(10)}}), 10);
@@ -121,6 +146,8 @@ TEST(Rows, ABudgetDecidesOnTheRatioOrWithoutOneOnTheValue) {
   EXPECT_FALSE(Against("a", 3.9, "calls/s", 2, Keep::kAtLeast, 2).within);
   EXPECT_TRUE(Within("a", 128, "bytes", 128).within);
   EXPECT_FALSE(Within("a", 129, "bytes", 128).within);
+  EXPECT_TRUE(Reaching("a", 5, "events/s", 5).within);
+  EXPECT_FALSE(Reaching("a", 4, "events/s", 5).within);
 }
 
 TEST(Rows, AreOneLineOfJson) {
@@ -168,6 +195,34 @@ TEST(Process, TellsHowAProgramEnded) {
   EXPECT_EQ(RunProgram({"/bin/sh", "-c", "exit 3"}), 3);
   EXPECT_EQ(RunProgram({"/bin/sh", "-c", "kill -9 $$"}), 128 + 9);
   EXPECT_EXIT(RunProgram({"/no/such/program"}), testing::ExitedWithCode(2), "/no/such/program");
+}
+
+TEST(Process, AChildTellsAndIsKilled) {
+  Child child({"/bin/sh", "-c", "echo $$; while :; do :; done"});
+  const int pid = std::stoi(child.ReadLine());
+  EXPECT_EQ(kill(pid, 0), 0);
+  child.Kill();
+  EXPECT_EQ(kill(pid, 0), -1);
+  child.Kill();
+}
+
+TEST(Process, AChildThatEndsBeforeItTellsIsAnError) {
+  EXPECT_EXIT(Child({"/bin/sh", "-c", "printf half"}).ReadLine(), testing::ExitedWithCode(2),
+              "ended before");
+  EXPECT_EXIT(Child({"/no/such/program"}), testing::ExitedWithCode(2), "/no/such/program");
+}
+
+TEST(Suite, RunsTheGroupThatIsAskedFor) {
+  std::string ran;
+  const Suite suite{.name = "suite",
+                    .groups = {{"first", [&ran](Report&) { ran += "first"; }},
+                               {"second", [&ran](Report&) { ran += "second"; }}},
+                    .options = {}};
+  EXPECT_EQ(RunSuite(suite, {"--only", "second"}), 0);
+  EXPECT_EQ(ran, "second");
+  EXPECT_EQ(RunSuite(suite, {"--only", "third"}), 2);
+  EXPECT_EQ(RunSuite(suite, {"--second"}), 2);
+  EXPECT_EQ(ran, "second");
 }
 
 }  // namespace

@@ -37,6 +37,11 @@ inline Row Within(std::string name, double value, std::string unit, double budge
   return {std::move(name), value, std::move(unit), {}, {}, budget, value <= budget};
 }
 
+// A value that must be at least `budget`.
+inline Row Reaching(std::string name, double value, std::string unit, double budget) {
+  return {std::move(name), value, std::move(unit), {}, {}, budget, value >= budget};
+}
+
 // A figure and its ratio to `baseline`, without a budget.
 inline Row Beside(std::string name, double value, std::string unit, double baseline) {
   return {std::move(name), value, std::move(unit), baseline, value / baseline, {}, true};

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <latch>
 #include <thread>
 #include <vector>
 
@@ -53,6 +54,25 @@ double NsPerCallTogether(int threads, int calls, Make make) {
           NsPerCall(calls, std::ref(call));
           span = {begin, SteadyClock::now()};
         });
+  }
+  running.clear();
+  return NsOfAll(spans) / (static_cast<double>(calls) * threads);
+}
+
+// The same for any number of threads, which the scheduler places: `make` is given a thread's number from 0.
+template <typename Make>
+double NsPerCallOfMany(int threads, int calls, Make make) {
+  std::latch ready(threads);
+  std::vector<Span> spans(static_cast<std::size_t>(threads));
+  std::vector<std::jthread> running;
+  for (int t = 0; t < threads; ++t) {
+    running.emplace_back([&ready, &span = spans[static_cast<std::size_t>(t)], calls, make, t] {
+      auto call = make(t);
+      ready.arrive_and_wait();
+      const auto begin = SteadyClock::now();
+      NsPerCall(calls, std::ref(call));
+      span = {begin, SteadyClock::now()};
+    });
   }
   running.clear();
   return NsOfAll(spans) / (static_cast<double>(calls) * threads);

@@ -2,9 +2,10 @@
 //
 // Method. Disturbances only ever add time, and last. So what is compared takes turns in rounds of a
 // fraction of a millisecond to some milliseconds, which lets every side meet the same disturbances, and a
-// side's figure is its best round: what the code costs when nobody interferes. What is not a cost but a
-// distribution (how long until something happens in the background) has no best round worth telling: there
-// it is a percentile over all samples.
+// side's figure is its best round: what the code costs when nobody interferes. Where a disk is waited for,
+// or work in the background belongs to the cost, the best round is the one that was spared it: there a side's
+// figure is its median round. What is not a cost but a distribution (how long until something happens in
+// the background) is a percentile over all samples.
 //
 // Thread safety: free functions on their arguments only.
 #pragma once
@@ -43,6 +44,9 @@ Round RoundOf(int calls, Call call) {
 
 // Lets the sides take turns, `rounds` times each, and returns each side's best round, in their order.
 std::vector<double> Alternate(int rounds, const std::vector<Round>& sides);
+
+// The same with each side's median round.
+std::vector<double> AlternateMedians(int rounds, const std::vector<Round>& sides);
 
 // The smallest sample that at least `percent` of all samples do not exceed. REQUIRES: samples not empty,
 // 0 < percent <= 100.
