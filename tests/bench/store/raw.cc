@@ -20,7 +20,7 @@ void Check(const rocksdb::Status& status, const char* what) {
 }
 
 rocksdb::ColumnFamilyOptions DataFamilyOptions() {
-  const auto families = storage::EngineFamilies(, {});
+  const auto families = storage::EngineFamilies(storage::RocksOptions(), {});
   return std::ranges::find(families, storage::kDataFamily, &rocksdb::ColumnFamilyDescriptor::name)
       ->options;
 }
