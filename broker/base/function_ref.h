@@ -19,8 +19,9 @@ class FunctionRef<Result(Arguments...)> {
  public:
   // Implicit, so that a lambda can be given where one is asked for. It must outlive this.
   template <typename Function>
-    requires(!std::is_same_v<std::remove_cvref_t<Function>, FunctionRef>)
-  FunctionRef(Function&& function) noexcept
+  requires(!std::is_same_v<std::remove_cvref_t<Function>, FunctionRef>)
+      FunctionRef(Function&& function)
+  noexcept
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(function)))),
         call_([](void* object, Arguments... arguments) -> Result {
           return (*static_cast<std::remove_reference_t<Function>*>(object))(

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "broker/engine/callback_pool.h"
+#include "broker/engine/keyspace_watches.h"
 #include "broker/engine/names.h"
-#include "broker/engine/watches.h"
+#include "broker/engine/store_view.h"
+#include "broker/engine/validators.h"
 #include "broker/storage/rocksdb/rocks_store.h"
 
 namespace belay::engine {
@@ -20,13 +22,6 @@ using registry::Ref;
 using registry::Registry;
 
 namespace {
-
-// What a handle of kind store refers to. It names the broker through its registry.
-class StoreObject final : public registry::Object {
- public:
-  StoreObject() : Object(Kind::kStore) {}
-  std::string_view label() const override { return "store"; }
-};
 
 std::uint64_t SeedOf(const BrokerOptions& options) {
   return options.random_seed != 0 ? options.random_seed : std::random_device()();
@@ -44,7 +39,8 @@ struct Broker::Parts {
   Handle names_owner = 0;
   Handle hooks_owner = 0;
   std::unique_ptr<Names> names;
-  std::shared_ptr<Watches> watches;  // null without a store
+  std::unique_ptr<KeyspaceWatches> watches;  // null without a store
+  std::shared_ptr<Validators> validators;    // likewise
 };
 
 Broker::Broker(BrokerOptions options)
@@ -116,8 +112,9 @@ Status Broker::Start() {
   parts_->hooks_owner = *hooks_owner;
   parts_->names = std::make_unique<Names>(*names_owner, SeedOf(options_));
   if (store_ != nullptr) {
-    parts_->watches = std::make_shared<Watches>(Watches::Surroundings{
+    parts_->watches = std::make_unique<KeyspaceWatches>(Watches::Surroundings{
         registry_, store_.get(), parts_->pool, *hooks_owner, options_.clock, options_.log});
+    parts_->validators = std::make_shared<Validators>(registry_, *hooks_owner, options_.log);
   }
   return {};
 }
@@ -133,6 +130,7 @@ Result<std::shared_ptr<Broker>> Broker::Find(Handle handle) {
 Status Broker::Close(std::int64_t timeout_ns) {
   // First what holds callbacks on nobody's behalf: it is no leak of the program's.
   if (parts_->watches != nullptr) parts_->watches->Stop();
+  if (parts_->validators != nullptr) parts_->validators->Stop();
   parts_->names->Close();
   (void)Registry::CloseOwner(parts_->hooks_owner);
   (void)Registry::CloseOwner(parts_->names_owner);
@@ -175,9 +173,28 @@ std::vector<NameEntry> Broker::ListNames(std::string_view after_name,
 
 std::string Broker::NameOf(Handle callback) { return parts_->names->NameOf(callback); }
 
-Result<Handle> Broker::OpenStore() {
+Result<Handle> Broker::OpenStore(std::string_view keyspace) {
+  auto opened = store();
+  if (!opened.ok()) return opened.status();
+  storage::ReadOptions read;
+  if (keyspace != storage::kDefaultKeyspaceName) {
+    auto found = (*opened)->FindKeyspace(keyspace);
+    if (!found.ok()) return found.status();
+    read.keyspace = *found;
+  }
+  return registry_->Insert(Ref<registry::Object>::Adopt(
+      new StoreView(shared_from_this(), std::move(read), std::string(keyspace))));
+}
+
+Result<storage::CommitResult> Broker::Commit(const storage::WriteBatch& batch) {
+  auto opened = store();
+  if (!opened.ok()) return opened.status();
+  return parts_->validators->Commit(**opened, batch);
+}
+
+Result<Handle> Broker::AttachValidator(const ValidatorOptions& options) {
   if (auto opened = store(); !opened.ok()) return opened.status();
-  return registry_->Insert(Ref<registry::Object>::Adopt(new StoreObject));
+  return parts_->validators->Attach(options);
 }
 
 Result<Handle> Broker::AttachWatch(const WatchOptions& options) {
@@ -194,6 +211,7 @@ void Broker::InvokeAsync(Handle handle, registry::Request request, registry::Asy
 void Broker::CallbacksReleased(std::span<registry::Callback* const> callbacks) {
   parts_->names->CallbacksReleased(callbacks);
   if (parts_->watches != nullptr) parts_->watches->CallbacksReleased(callbacks);
+  if (parts_->validators != nullptr) parts_->validators->CallbacksReleased(callbacks);
 }
 
 }  // namespace belay::engine

@@ -24,6 +24,7 @@
 #include "broker/base/clock.h"
 #include "broker/base/status.h"
 #include "broker/engine/name_options.h"
+#include "broker/engine/validator_options.h"
 #include "broker/registry/registry.h"
 #include "broker/storage/store.h"
 
@@ -53,6 +54,7 @@ struct WatchOptions {
   storage::Revision from_revision = 0;  // first revision to deliver; 0: changes after the attach
   registry::Handle callback = 0;
   registry::Handle holder = 0;  // holds the subscription; its close detaches. 0: the broker
+  storage::KeyspaceId keyspace = storage::kDefaultKeyspace;
 };
 
 struct CursorOptions {
@@ -122,8 +124,17 @@ class Broker : public std::enable_shared_from_this<Broker> {
   // none.
   std::string NameOf(registry::Handle callback);
 
-  // A handle of kind store, for the C ABI; the broker is its registry's attachment.
-  base::Result<registry::Handle> OpenStore();
+  // A handle of kind store (see store_view.h) to a keyspace, as it is now. NOT_FOUND if there is no
+  // such keyspace.
+  base::Result<registry::Handle> OpenStore(
+      std::string_view keyspace = storage::kDefaultKeyspaceName);
+  // Commits a batch, after the validators that want to see it have let it. Errors: as
+  // storage::Store::Commit; FAILED_PRECONDITION, reason REJECTED, with a validator's words;
+  // UNAVAILABLE, reason VALIDATOR_FAILED; RECURSION_LIMIT.
+  base::Result<storage::CommitResult> Commit(const storage::WriteBatch& batch);
+  // See validators.h. The callback's handle needs the rights to invoke, retain and bind. Detaching is
+  // releasing the subscription. Errors: as AttachWatch.
+  base::Result<registry::Handle> AttachValidator(const ValidatorOptions& options);
   // The callback is called, one call at a time, with row blocks of the changes under the prefix, in
   // order of revision, each at least once; a call that fails is repeated with the same rows after
   // 100 ms, doubling to 10 s. How a watch ends: see watches.h. Its handle needs the rights to

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "broker/engine/exclusive_use.h"
+
 namespace belay::engine {
 
 using base::Code;
@@ -38,21 +40,6 @@ std::uint32_t RowCount(const std::string& block) {
   return reader.ok() ? reader->row_count() : 0;
 }
 
-class Use {
- public:
-  explicit Use(std::atomic_flag& flag) : flag_(flag), is_mine_(!flag.test_and_set()) {}
-  Use(const Use&) = delete;
-  Use& operator=(const Use&) = delete;
-  ~Use() {
-    if (is_mine_) flag_.clear();
-  }
-  explicit operator bool() const noexcept { return is_mine_; }
-
- private:
-  std::atomic_flag& flag_;
-  const bool is_mine_;
-};
-
 }  // namespace
 
 Cursor::Cursor(std::shared_ptr<Broker> broker, const CursorOptions& options)
@@ -86,7 +73,7 @@ Result<Ref<Cursor>> Cursor::Open(std::shared_ptr<Broker> broker, const CursorOpt
 }
 
 Result<std::string> Cursor::Next(std::size_t max_bytes, std::size_t* needed_bytes) {
-  const Use use(in_use_);
+  const ExclusiveUse use(in_use_);
   if (!use) return Status(Code::kBusy, "the cursor is in use by another thread");
   if (!ended_.ok()) return ended_;
   if (pending_.empty()) {
@@ -110,7 +97,7 @@ Status Cursor::Fill(std::size_t max_bytes) {
 Status Cursor::FillFiltered() {
   const std::uint64_t limit = options_.scan.limit;
   for (;;) {
-    if (limit != 0 && rows_kept_ >= limit) return Status(Code::kEnd, "no more rows");
+    if (stopped_ || (limit != 0 && rows_kept_ >= limit)) return Status(Code::kEnd, "no more rows");
     storage::RowBlockBuilder rows;
     if (Status status = scan_->Next(&rows, kFilterRows, kFilterBytes); !status.ok()) return status;
     auto kept = Filter(rows.Take());
@@ -145,6 +132,7 @@ Result<std::string> Cursor::Filter(const std::string& block) {
     return Status(outcome.status.code(), "the scan's filter: " + outcome.status.message(),
                   outcome.status.reason());
   }
+  stopped_ = storage::FilterStops(outcome.reply, RowCount(block));
   auto kept = storage::ApplyFilter(block, outcome.reply);
   if (kept.ok() || kept.code() != Code::kInvalidArgument) return kept;
   // The filter's fault, not that of whoever scans.

@@ -58,6 +58,7 @@ class Cursor final : public registry::Object {
   std::string pending_;               // rows to be given out: a row block; empty: none
   std::uint64_t pending_offset_ = 0;  // of the first of them not given out; 0: at the beginning
   std::uint64_t rows_kept_ = 0;       // by the filter
+  bool stopped_ = false;              // by the filter: it wants to see no more
   base::Status ended_;                // not OK: what every later call returns
 };
 

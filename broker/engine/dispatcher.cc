@@ -65,7 +65,7 @@ void Watches::ReadHead(Lock& lock) {
   const auto range = index_.range();
   lock.unlock();
   auto page = surroundings_.store->ReadHistory(
-      {from, range.start, range.end, kWatchPageRows, kWatchPageBytes});
+      {from, range.start, range.end, kWatchPageRows, kWatchPageBytes, keyspace_});
   lock.lock();
   if (stopping_) return;
   if (!page.ok()) {
@@ -148,7 +148,7 @@ void Watches::Advance(Lock& lock, const Ref<Watch>& watch) {
   const Revision from = watch->unread;
   lock.unlock();
   auto page = surroundings_.store->ReadHistory(
-      {from, watch->prefix, watch->prefix_end, kWatchPageRows, kWatchPageBytes});
+      {from, watch->prefix, watch->prefix_end, kWatchPageRows, kWatchPageBytes, keyspace_});
   lock.lock();
   if (watch->ended) return;
   Status status = page.status();

@@ -192,7 +192,7 @@ TEST_F(WatchEndTest, R12_CloseWithWatchesAndACallInFlight) {
   ASSERT_TRUE(call.has_value());
   (void)TakeChanges(mail, 1);
   EXPECT_EQ(broker_->Close(0).code(), Code::kDeadlineExceeded);
-  EXPECT_EQ(broker_->AttachWatch({}).code(), Code::kMalformed);
+  EXPECT_EQ(broker_->AttachWatch({}).code(), Code::kClosed);
   WatchOptions options;
   options.callback = native.handle();
   EXPECT_FALSE(broker_->AttachWatch(options).ok());

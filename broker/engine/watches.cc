@@ -80,18 +80,14 @@ Status Watches::Start() {
                   std::string("cannot start the thread of the watches: ") + error.what());
   }
   started_ = true;
-  // There was none before, so this does not wait for one.
-  surroundings_.store->SetCommitListener([this](Revision revision) { OnCommit(revision); });
   return {};
 }
 
 void Watches::Stop() {
   std::thread thread;
   std::vector<Ref<Watch>> ended;
-  bool listening = false;
   {
     const std::lock_guard lock(mutex_);
-    listening = started_ && !stopping_;
     stopping_ = true;
     while (!by_callback_.empty()) ended.push_back(End(*by_callback_.begin()->second));
     for (auto& watch : ready_) ended.push_back(std::move(watch));
@@ -101,8 +97,6 @@ void Watches::Stop() {
     thread = std::move(thread_);
     wake_.notify_all();
   }
-  // Waits for writers that are inside OnCommit(), which takes mutex_.
-  if (listening) surroundings_.store->SetCommitListener(nullptr);
   if (!thread.joinable()) return;
   if (thread.get_id() == std::this_thread::get_id()) {
     thread.detach();  // it holds this object, and touches nothing else any more

@@ -1,4 +1,4 @@
-// The watches of one broker, and the thread that feeds them.
+// The watches of one keyspace, and the thread that feeds them.
 //
 // Cost. A commit costs its writer a flag, and a wake-up if the dispatcher sleeps. The dispatcher reads
 // new history once for all watches, narrowed to the range that covers their prefixes, and looks each key
@@ -59,10 +59,13 @@ class Watches : public std::enable_shared_from_this<Watches> {
     const base::Clock* clock = nullptr;
     registry::LogFunction log;
   };
-  explicit Watches(Surroundings surroundings) : surroundings_(std::move(surroundings)) {}
+  Watches(Surroundings surroundings, storage::KeyspaceId keyspace)
+      : surroundings_(std::move(surroundings)), keyspace_(keyspace) {}
 
   // See Broker::AttachWatch.
   base::Result<registry::Handle> Attach(const WatchOptions& options);
+  // The store has committed up to here. Brief; on a writer's thread.
+  void OnCommit(storage::Revision revision);
   void Detached(Watch& watch);
   // The callbacks' release functions have run: their watches end.
   void CallbacksReleased(std::span<registry::Callback* const> callbacks);
@@ -73,7 +76,6 @@ class Watches : public std::enable_shared_from_this<Watches> {
   using Lock = std::unique_lock<std::mutex>;
 
   base::Status Start();
-  void OnCommit(storage::Revision revision);
   void Completed(const registry::Ref<Watch>& watch, const registry::Outcome& outcome);
   void Log(registry::LogLevel level, const std::string& text) const;
 
@@ -96,6 +98,7 @@ class Watches : public std::enable_shared_from_this<Watches> {
   [[nodiscard]] registry::Ref<Watch> End(Watch& watch);
 
   const Surroundings surroundings_;
+  const storage::KeyspaceId keyspace_;
 
   std::atomic<storage::Revision> newest_{0};  // that the store has told of
   // Sequentially consistent, like newest_: the dispatcher sets it, then looks at newest_; a writer raises

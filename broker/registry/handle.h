@@ -29,8 +29,9 @@ enum class Kind : std::uint8_t {
   kSubscription = 7,
   kQueue = 8,
   kStrand = 9,
+  kBatch = 10,
 };
-inline constexpr std::uint8_t kLastKind = 9;
+inline constexpr std::uint8_t kLastKind = 10;
 
 inline constexpr unsigned kSlotBits = 24;
 inline constexpr std::uint32_t kMaxGeneration = 0xffff'ffffU;
@@ -59,6 +60,7 @@ constexpr std::string_view KindName(Kind kind) noexcept {
     case Kind::kSubscription: return "subscription";
     case Kind::kQueue: return "queue";
     case Kind::kStrand: return "strand";
+    case Kind::kBatch: return "batch";
   }
   return "nothing";
 }

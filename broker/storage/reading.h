@@ -18,10 +18,10 @@ namespace belay::storage {
 // One key's state, as long as the call lasts that it was handed to.
 struct RecordView {
   std::string_view value;
-  Revision create_revision = 0;     // of the commit that created the key
-  Revision mod_revision = 0;        // of the commit that last changed it
-  std::uint64_t version = 0;        // changes since it was created, 1 after the creation
-  std::int64_t expires_at_ms = 0;   // since the Unix epoch; 0: never
+  Revision create_revision = 0;    // of the commit that created the key
+  Revision mod_revision = 0;       // of the commit that last changed it
+  std::uint64_t version = 0;       // changes since it was created, 1 after the creation
+  std::int64_t expires_at_ms = 0;  // since the Unix epoch; 0: never
 };
 
 struct Record {

@@ -1,6 +1,7 @@
 #include "broker/storage/row_block.h"
 
 #include <cassert>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -20,7 +21,33 @@ Status Malformed(std::size_t offset_bytes, const std::string& what) {
                 "MALFORMED_ROW_BLOCK");
 }
 
+void EncodeRowHeader(const Row& row, char* header) noexcept {
+  base::StoreLittle(header, row.revision);
+  base::StoreLittle(header + 8, static_cast<std::uint32_t>(row.kind));
+  base::StoreLittle(header + 12, static_cast<std::uint32_t>(row.key.size()));
+  base::StoreLittle(header + 16, static_cast<std::uint32_t>(row.value.size()));
+  base::StoreLittle(header + 20, row.flags);
+}
+
 }  // namespace
+
+void BeginRowBlock(char* block) noexcept {
+  base::StoreLittle(block, kRowBlockFormat);
+  base::StoreLittle(block + kRowCountOffset, std::uint32_t{0});
+}
+
+Status AppendRow(char* block, std::size_t size_bytes, const Row& row) {
+  const auto reader = RowBlockReader::Open({block, size_bytes});
+  if (!reader.ok()) return reader.status();
+  char* const end = block + size_bytes;
+  EncodeRowHeader(row, end);
+  if (!row.key.empty()) std::memcpy(end + kRowHeaderBytes, row.key.data(), row.key.size());
+  if (!row.value.empty()) {
+    std::memcpy(end + kRowHeaderBytes + row.key.size(), row.value.data(), row.value.size());
+  }
+  base::StoreLittle(block + kRowCountOffset, reader->row_count() + 1);
+  return {};
+}
 
 RowBlockBuilder::RowBlockBuilder() { Reset(); }
 
@@ -35,11 +62,7 @@ void RowBlockBuilder::Append(const Row& row) {
   assert(row.key.size() <= std::numeric_limits<std::uint32_t>::max());
   assert(row.value.size() <= std::numeric_limits<std::uint32_t>::max());
   char header[kRowHeaderBytes];
-  base::StoreLittle(header, row.revision);
-  base::StoreLittle(header + 8, static_cast<std::uint32_t>(row.kind));
-  base::StoreLittle(header + 12, static_cast<std::uint32_t>(row.key.size()));
-  base::StoreLittle(header + 16, static_cast<std::uint32_t>(row.value.size()));
-  base::StoreLittle(header + 20, row.flags);
+  EncodeRowHeader(row, header);
   block_.append(header, sizeof header).append(row.key).append(row.value);
   // The count is kept right after every row, so that the block is valid at any moment, also when
   // the next append throws for want of memory.
@@ -130,7 +153,7 @@ base::Result<std::string> ApplyFilter(std::string_view block, std::string_view b
   if (!opened.ok()) return opened.status();
   RowBlockReader& reader = *opened;
   const std::size_t expected_bytes = FilterBitmapBytes(reader.row_count());
-  if (bitmap.size() != expected_bytes) {
+  if (bitmap.size() != expected_bytes && !FilterStops(bitmap, reader.row_count())) {
     return Status(Code::kInvalidArgument,
                   "filter reply has " + std::to_string(bitmap.size()) + " bytes, expected " +
                       std::to_string(expected_bytes) + " for " +

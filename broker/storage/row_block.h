@@ -12,7 +12,7 @@
 //           key_size bytes, then value_size bytes
 //
 // A filter's reply is a bitmap of ceil(row_count / 8) bytes; bit i, lowest first, keeps row i. Bits
-// after the last row are ignored.
+// after the last row are ignored. One more byte, of value 1, asks that no more rows be looked at.
 //
 // Invariants
 //   - The reader never looks outside the block it was given, whatever the block says (I7): each
@@ -62,6 +62,12 @@ struct Row {
 constexpr std::size_t RowBytes(std::size_t key_bytes, std::size_t value_bytes) noexcept {
   return kRowHeaderBytes + key_bytes + value_bytes;
 }
+
+// The same on memory of the caller's: a block of no rows into `block`, and one row more behind the
+// block of `size_bytes` that is there. DATA_LOSS, and nothing done, if that is none by its header.
+// REQUIRES: room for kRowBlockHeaderBytes; for RowBytes() more.
+void BeginRowBlock(char* block) noexcept;
+base::Status AppendRow(char* block, std::size_t size_bytes, const Row& row);
 
 class RowBlockBuilder {
  public:
@@ -118,6 +124,11 @@ class RowBlockReader {
 // Of a filter's reply to a block of `row_count` rows.
 constexpr std::size_t FilterBitmapBytes(std::uint32_t row_count) noexcept {
   return (static_cast<std::size_t>(row_count) + 7) / 8;
+}
+
+// Whether the reply to a block of `row_count` rows says that these were the last it wants to see.
+constexpr bool FilterStops(std::string_view bitmap, std::uint32_t row_count) noexcept {
+  return bitmap.size() == FilterBitmapBytes(row_count) + 1 && bitmap.back() == 1;
 }
 
 // REQUIRES: row / 8 < bitmap.size()

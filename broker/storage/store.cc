@@ -60,17 +60,16 @@ std::string PrefixEnd(std::string_view prefix) {
 
 Status ValidateKeyspaceName(std::string_view name) {
   const auto is_allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   };
   if (!name.empty() && name.size() <= kMaxKeyspaceNameBytes &&
       std::all_of(name.begin(), name.end(), is_allowed)) {
     return {};
   }
-  return Status(Code::kInvalidArgument,
-                "keyspace name " + QuoteKey(name) + ": it takes 1 to " +
-                    std::to_string(kMaxKeyspaceNameBytes) +
-                    " letters, digits and characters of \"._-\"");
+  return Status(Code::kInvalidArgument, "keyspace name " + QuoteKey(name) + ": it takes 1 to " +
+                                            std::to_string(kMaxKeyspaceNameBytes) +
+                                            " letters, digits and characters of \"._-\"");
 }
 
 Status NoKeyspace(KeyspaceId id) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,9 @@ struct Operation {
   // Of a put: when the key is to be deleted, in milliseconds since the Unix epoch; 0: never. The
   // key is there until a commit of Store::ExpireDue() takes it.
   std::int64_t expires_at_ms = 0;
+  // What somebody has already decided by: the key's mod_revision, 0 if it did not exist. If that is
+  // no longer so the batch is refused with ABORTED, reason CHANGED_MEANWHILE.
+  std::optional<Revision> seen_revision = {};
 };
 
 enum class Durability : std::uint32_t {

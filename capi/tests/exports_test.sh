@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# libbelay.so.0 exports what belay.h declares and nothing else, needs no gRPC and no protobuf, and is
+# libbelay.so.0 exports what its headers declare and nothing else, needs no gRPC and no protobuf, and is
 # linked as it must be (I6, R13).
 set -euo pipefail
-lib=$1 header=$2
+lib=$1
+shift # the headers remain
 fail() { echo "exports_test: $1"; exit 1; }
 
-declared=$(grep -oE '^BELAY_API [^(]*\bbelay_[a-z_]+\(' "$header" | grep -oE 'belay_[a-z_]+\($' | tr -d '(' | sort)
+declared=$(cat "$@" | grep -oE '^BELAY_API [^(]*\bbelay_[a-z_]+\(' | grep -oE 'belay_[a-z_]+\($' | tr -d '(' | sort)
 exported=$(nm -D --defined-only --with-symbol-versions "$lib" | awk '$2 ~ /^[A-Z]$/ && $2 != "A" {print $3}' | sort)
 [[ $exported == "$(sed 's/$/@@BELAY_0/' <<<"$declared")" ]] ||
-  fail "exports differ from the header:"$'\n'"$(diff <(sed 's/$/@@BELAY_0/' <<<"$declared") - <<<"$exported" || true)"
+  fail "exports differ from the headers:"$'\n'"$(diff <(sed 's/$/@@BELAY_0/' <<<"$declared") - <<<"$exported" || true)"
 
 dynamic=$(readelf -d "$lib")
 grep -q 'NODELETE' <<<"$dynamic" || fail "not linked with -z nodelete"

@@ -143,8 +143,7 @@ Result<storage::HistoryPage> FakeStore::ReadHistory(const storage::HistoryRange&
       ++matching;
       bytes += storage::RowBytes(change.key.size(), change.value.size());
     }
-    const bool fits =
-        rows.row_count() + matching <= range.max_rows &&
+    const bool fits = rows.row_count() + matching <= range.max_rows &&
                       rows.size_bytes() + bytes <= range.max_bytes;
     if (matching > 0 && rows.row_count() > 0 && !fits) break;
     for (const Change& change : commit) {

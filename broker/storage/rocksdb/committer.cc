@@ -50,8 +50,8 @@ base::Result<CommitResult> Committer::Commit(const WriteBatch& batch) {
   Request request;
   request.batch = &batch;
   const Revision before = current_revision();
-  const bool led = queue_.Run(request, BatchBytes(batch), HasRange(batch) ? QueuedAs::kExclusive
-                                                                         : QueuedAs::kGrouped);
+  const bool led = queue_.Run(request, BatchBytes(batch),
+                              HasRange(batch) ? QueuedAs::kExclusive : QueuedAs::kGrouped);
   // By the leader, once for its group, when its followers are already on their way.
   if (led && current_revision() != before) listener_.Notify(current_revision());
   if (!request.status.ok()) return std::move(request.status);

@@ -132,8 +132,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies(
   history.level0_slowdown_writes_trigger = 1 << 20;
   history.level0_stop_writes_trigger = 1 << 20;
   // Keys only grow: an insert begins where the last one ended.
-  history.memtable_insert_with_hint_prefix_extractor.reset(
-      rocksdb::NewCappedPrefixTransform(0));
+  history.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(0));
   history.table_factory.reset(rocksdb::NewBlockBasedTableFactory(history_table));
 
   rocksdb::BlockBasedTableOptions small_table;

@@ -49,7 +49,8 @@ TEST(GroupQueueTest, S1_EachRequestIsAppliedOnceAndInOrderOfItsThread) {
     threads.emplace_back([&, t] {
       for (std::uint64_t i = 1; i <= kRequests; ++i) {
         Request request{t, i, i % 7 == 0};
-        if (queue.Run(request, 10, request.exclusive ? QueuedAs::kExclusive : QueuedAs::kGrouped)) led.fetch_add(1);
+        if (queue.Run(request, 10, request.exclusive ? QueuedAs::kExclusive : QueuedAs::kGrouped))
+          led.fetch_add(1);
         EXPECT_EQ(request.applied, 1);
       }
     });

@@ -53,8 +53,9 @@ Status Create(Database& database, std::string_view name, KeyspaceId* id) {
     if (!created.ok()) return FromRocks(created, "creating keyspace " + QuoteKey(name));
   }
   *id = family->GetID();
-  database.ChangeEngine(
-      [&](Engine& engine) { engine.AddKeyspace(*id, {std::string(name), family}); });
+  database.ChangeEngine([&](Engine& engine) {
+    engine.AddKeyspace(*id, {std::string(name), family});
+  });
   return {};
 }
 

@@ -48,9 +48,9 @@ base::Result<SizeEstimate> EstimateRangeSize(Database& database, KeyspaceId keys
   std::uint64_t keys = 0;
   if (db.GetIntProperty(family, rocksdb::DB::Properties::kEstimateNumKeys, &keys) &&
       whole.bytes > 0) {
-    part.keys = static_cast<std::uint64_t>(static_cast<double>(keys) *
-                                           static_cast<double>(part.bytes) /
-                                           static_cast<double>(whole.bytes));
+    part.keys =
+        static_cast<std::uint64_t>(static_cast<double>(keys) * static_cast<double>(part.bytes) /
+                                   static_cast<double>(whole.bytes));
   }
   return part;
 }

@@ -37,8 +37,7 @@ bool Holds(const Operation& operation, const State& state) {
     case Precondition::kAbsent: return it == state.end();
     case Precondition::kRevision:
       return it != state.end() && it->second.mod_revision == operation.if_revision;
-    case Precondition::kValue:
-      return it != state.end() && it->second.value == operation.if_value;
+    case Precondition::kValue: return it != state.end() && it->second.value == operation.if_value;
   }
   return false;
 }

@@ -18,9 +18,8 @@ class OldValues : public std::enable_shared_from_this<OldValues> {
   // Asks, for as long as what it returns lives; that may outlive this.
   std::shared_ptr<void> Keep(KeyspaceId keyspace) {
     Add(keyspace, 1);
-    return std::shared_ptr<void>(nullptr, [self = shared_from_this(), keyspace](void*) {
-      self->Add(keyspace, -1);
-    });
+    return std::shared_ptr<void>(
+        nullptr, [self = shared_from_this(), keyspace](void*) { self->Add(keyspace, -1); });
   }
 
   bool AreKept(KeyspaceId keyspace) const {

@@ -61,7 +61,8 @@ Status ReadKeys(Database& database, const ReadOptions& options,
                 std::span<const std::string_view> keys, Store::VisitEach visit) {
   if (keys.size() > kMaxReadKeys) {
     return Status(Code::kInvalidArgument,
-                  std::to_string(keys.size()) + " keys were asked for, the bound max_read_keys is " +
+                  std::to_string(keys.size()) +
+                      " keys were asked for, the bound max_read_keys is " +
                       std::to_string(kMaxReadKeys),
                   "LIMIT_EXCEEDED");
   }

@@ -18,6 +18,10 @@ inline base::Status CheckPrecondition(const Operation& operation, const Revision
     return base::Status(base::Code::kAborted, "key " + QuoteKey(operation.key) + what, reason);
   };
   const auto changed = [&] { return "last changed at revision " + std::to_string(*mod_revision); };
+  if (operation.seen_revision &&
+      *operation.seen_revision != (mod_revision != nullptr ? *mod_revision : 0)) {
+    return refuse(" has changed since it was looked at", "CHANGED_MEANWHILE");
+  }
   switch (operation.precondition) {
     case Precondition::kNone: return {};
     case Precondition::kAbsent:

@@ -13,8 +13,8 @@ namespace belay::storage {
 
 class RocksSnapshot final : public Snapshot, private EngineGuest {
  public:
-  static base::Result<std::shared_ptr<const RocksSnapshot>> Take(
-      std::shared_ptr<Database> database, const Committer& committer);
+  static base::Result<std::shared_ptr<const RocksSnapshot>> Take(std::shared_ptr<Database> database,
+                                                                 const Committer& committer);
   ~RocksSnapshot() override;
 
   Revision revision() const override { return revision_; }

@@ -74,9 +74,7 @@ class RocksStore final : public Store {
   base::Result<KeyspaceId> FindKeyspace(std::string_view name) override {
     return storage::FindKeyspace(*database_, name);
   }
-  std::vector<KeyspaceInfo> ListKeyspaces() override {
-    return storage::ListKeyspaces(*database_);
-  }
+  std::vector<KeyspaceInfo> ListKeyspaces() override { return storage::ListKeyspaces(*database_); }
 
   Revision CurrentRevision() const override { return committer_.current_revision(); }
   Revision OldestRevision() const override { return committer_.oldest_revision(); }

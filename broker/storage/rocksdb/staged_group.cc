@@ -177,11 +177,10 @@ base::Result<CommitResult> StagedGroup::Stage(const WriteBatch& batch) {
       states.push_back(nullptr);
       continue;
     }
-    const bool wants_value =
-        operation.precondition == Precondition::kValue ||
-        (wants_old && operation.kind != OperationKind::kCheck);
-    base::Result<KeyState*> state = Lookup({batch.keyspace, operation.key}, family,
-                                           wants_value ? Want::kValue : Want::kHeader);
+    const bool wants_value = operation.precondition == Precondition::kValue ||
+                             (wants_old && operation.kind != OperationKind::kCheck);
+    base::Result<KeyState*> state =
+        Lookup({batch.keyspace, operation.key}, family, wants_value ? Want::kValue : Want::kHeader);
     if (!state.ok()) return state.status();
     const KeyState& found = **state;
     Status held = CheckPrecondition(operation, found.exists ? &found.header.mod_revision : nullptr,
@@ -224,8 +223,8 @@ Status StagedGroup::StageExpiry(KeyspaceId keyspace, std::span<const DueKey> key
   bool has_effect = false;
   for (const DueKey& due : keys) {
     const Key key{keyspace, due.key};
-    Note(write_->Delete(engine_.expiry_family(),
-                        EncodeExpiryKey({due.at_ms, keyspace, key.bytes})));
+    Note(
+        write_->Delete(engine_.expiry_family(), EncodeExpiryKey({due.at_ms, keyspace, key.bytes})));
     if (family == nullptr) continue;
     const bool wants_old = old_values_.AreKept(keyspace);
     auto state = Lookup(key, family, wants_old ? Want::kValue : Want::kHeader);

@@ -21,7 +21,9 @@ namespace {
 // Files that RocksDB needs no more stay until this goes: they are being read.
 class KeepFiles {
  public:
-  explicit KeepFiles(rocksdb::DB& db) : db_(db) { db_.DisableFileDeletions().PermitUncheckedError(); }
+  explicit KeepFiles(rocksdb::DB& db) : db_(db) {
+    db_.DisableFileDeletions().PermitUncheckedError();
+  }
   ~KeepFiles() { db_.EnableFileDeletions(/*force=*/false).PermitUncheckedError(); }
   KeepFiles(const KeepFiles&) = delete;
   KeepFiles& operator=(const KeepFiles&) = delete;

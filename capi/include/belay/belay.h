@@ -118,6 +118,7 @@ typedef uint64_t belay_handle;
 #define BELAY_KIND_SUBSCRIPTION 7
 #define BELAY_KIND_QUEUE 8
 #define BELAY_KIND_STRAND 9
+#define BELAY_KIND_BATCH 10
 
 /* What the holder of a callback's handle may do with it. */
 #define BELAY_RIGHT_INVOKE 1u     /* invoke, pin */
@@ -783,112 +784,11 @@ typedef struct belay_name_info {
 BELAY_API belay_status belay_name_list(belay_handle broker, const belay_name_info *after,
                                        belay_name_info *infos, uint64_t capacity, uint64_t *count);
 
-/* ---- Store -------------------------------------------------------------------------------------
- * Ordered keys (1 B to 64 KiB) and values (to 64 MiB). Every commit has a revision: 64-bit, dense,
- * durable. A write that returned BELAY_OK is on disk, unless BELAY_WRITE_ASYNC was given. */
-
-/* Gets a handle to the broker's store. Errors: FAILED_PRECONDITION if it was opened without one. */
-BELAY_API belay_status belay_store_open(belay_handle broker, belay_handle *store);
-
-/* Reads one key. On BELAY_BUFFER_TOO_SMALL `*value_size` is written too. `revision` (of the key's last
- * change) may be null. May block. Errors: NOT_FOUND, BUFFER_TOO_SMALL, store errors. */
-BELAY_API belay_status belay_store_get(belay_handle store, const void *key, uint64_t key_size, void *buffer,
-                                       uint64_t capacity, uint64_t *value_size, uint64_t *revision);
-
-#define BELAY_WRITE_ASYNC 1u       /* do not wait for the disk: a crash may lose the write */
-#define BELAY_WRITE_IF_ABSENT 2u   /* only if the key does not exist */
-#define BELAY_WRITE_IF_REVISION 4u /* only if the key was last changed at `if_revision` */
-typedef struct belay_write_options {
-  uint32_t struct_size;
-  uint32_t flags; /* BELAY_WRITE_... */
-  uint64_t if_revision;
-} belay_write_options;
-
-/* Writes one key. `options` and `revision` (of the commit) may be null. May block (disk).
- * Errors: ABORTED when a condition does not hold; INVALID_ARGUMENT naming the bound; UNAVAILABLE with
- * reason STORE_READ_ONLY after a disk fault. */
-BELAY_API belay_status belay_store_put(belay_handle store, const void *key, uint64_t key_size,
-                                       const void *value, uint64_t value_size,
-                                       const belay_write_options *options, uint64_t *revision);
-
-/* Deletes one key; NOT_FOUND if there is none. Otherwise as belay_store_put. */
-BELAY_API belay_status belay_store_delete(belay_handle store, const void *key, uint64_t key_size,
-                                          const belay_write_options *options, uint64_t *revision);
-
-#define BELAY_SCAN_REVERSE 1u
-#define BELAY_SCAN_KEYS_ONLY 2u
-typedef struct belay_scan_options {
-  uint32_t struct_size;
-  uint32_t flags;    /* BELAY_SCAN_... */
-  const void *start; /* first key of the range; null: from the beginning */
-  uint64_t start_size;
-  const void *end; /* the range ends before it; null: to the end */
-  uint64_t end_size;
-  const void *prefix; /* if set, start and end must not be */
-  uint64_t prefix_size;
-  uint64_t limit;      /* rows returned at most; 0: all */
-  belay_handle filter; /* a callback that picks rows; 0: none. See below */
-} belay_scan_options;
-
-/* Begins a scan over the store as it is now. `options` may be null: everything.
- *
- * A filter gets a row block as its request and replies with a bitmap of ceil(rows/8) bytes; bit i,
- * lowest first, keeps row i. It is called for up to 512 rows at a time, on the thread in
- * belay_cursor_next. The scan holds a handle of its own to the filter until the cursor is released.
- * A filter that fails fails the scan: no row is kept or dropped by default.
- * Errors: INVALID_ARGUMENT; as belay_retain for the filter. */
-BELAY_API belay_status belay_store_scan(belay_handle store, const belay_scan_options *options,
-                                        belay_handle *cursor);
-
-/* Fills `buffer` with a row block of the next rows: as many as fit, at least one. `*size` is its size.
- * BELAY_END: no more rows, nothing written. BELAY_BUFFER_TOO_SMALL: the next row alone needs `*size`
- * bytes; the cursor has not advanced. A cursor is exclusive: BELAY_BUSY when another thread is in it.
- * May block. Errors: also CALLBACK_FAILED and the like from the filter. */
-BELAY_API belay_status belay_cursor_next(belay_handle cursor, void *buffer, uint64_t capacity,
-                                         uint64_t *size);
-
-/* One row of a row block. Pointers point into the block. */
-#define BELAY_ROW_PUT 1
-#define BELAY_ROW_DELETE 2
-typedef struct belay_row {
-  uint32_t struct_size;
-  uint32_t kind;     /* BELAY_ROW_... */
-  uint64_t revision; /* of the change */
-  const void *key;
-  uint64_t key_size;
-  const void *value;
-  uint64_t value_size;
-} belay_row;
-
-/* Steps through a row block, which is what scans return and what filters and watches receive.
- *
- * Format, little-endian: u32 format = 1, u32 row_count, then per row u64 revision, u32 kind, u32
- * key_size, u32 value_size, u32 0, key, value. `*position` is 0 at first and is moved on.
- * BELAY_END after the last row. Errors: DATA_LOSS for a truncated or foreign block. */
-BELAY_API belay_status belay_rows_next(const void *block, uint64_t size, uint64_t *position, belay_row *row);
-
-typedef struct belay_watch_options {
-  uint32_t struct_size;
-  uint32_t flags;     /* 0 */
-  const void *prefix; /* keys to watch; null: all */
-  uint64_t prefix_size;
-  uint64_t from_revision; /* first revision to deliver; 0: changes after the attach */
-  belay_handle callback;  /* gets row blocks */
-} belay_watch_options;
-
-/* Attaches a watch: `callback` is invoked, on a thread of the broker's, one call at a time, with row
- * blocks of the changes under the prefix, in order of revision, each at least once. A call that fails
- * is repeated with the same rows after a pause (100 ms, doubling to 10 s); the watch ends by itself
- * when the callback can no longer be called. The watch holds a handle of its own to the callback.
- * Errors: COMPACTED if from_revision is no longer retained; as belay_retain. */
-BELAY_API belay_status belay_watch_attach(belay_handle store, const belay_watch_options *options,
-                                          belay_handle *subscription);
-
-/* Detaches a watch: no new call begins after this returns; one in flight goes on. Same as
- * belay_release(subscription). Errors: handle errors. */
-BELAY_API belay_status belay_watch_detach(belay_handle subscription);
-
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
+
+#include "belay/hooks.h"
+#include "belay/store.h"
+
 #endif /* BELAY_BELAY_H */

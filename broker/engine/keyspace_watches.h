@@ -1,0 +1,38 @@
+// The watches of each keyspace that has any, and who tells them of commits: a store has one listener.
+//
+// Thread safety: every method may be called from any thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <span>
+
+#include "broker/base/status.h"
+#include "broker/engine/watches.h"
+
+namespace belay::engine {
+
+class KeyspaceWatches {
+ public:
+  explicit KeyspaceWatches(Watches::Surroundings surroundings)
+      : surroundings_(std::move(surroundings)) {}
+
+  // See Broker::AttachWatch.
+  base::Result<registry::Handle> Attach(const WatchOptions& options);
+  void CallbacksReleased(std::span<registry::Callback* const> callbacks);
+  // Ends all; waits for their threads, unless called on one of them.
+  void Stop();
+
+ private:
+  base::Result<std::shared_ptr<Watches>> Of(storage::KeyspaceId keyspace);
+  std::vector<std::shared_ptr<Watches>> All() const;
+
+  const Watches::Surroundings surroundings_;
+  // Held by writers, shared, while they raise flags: what takes it alone is brief.
+  mutable std::shared_mutex mutex_;
+  std::map<storage::KeyspaceId, std::shared_ptr<Watches>> by_keyspace_;  // guarded by mutex_
+  bool stopped_ = false;                                                 // guarded by mutex_
+};
+
+}  // namespace belay::engine

@@ -1,0 +1,194 @@
+#include "broker/engine/validator.h"
+
+#include <limits>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "broker/engine/validators.h"
+#include "broker/registry/breaker.h"
+
+namespace belay::engine {
+
+using base::Code;
+using base::Result;
+using base::Status;
+using registry::Registry;
+using storage::Operation;
+using storage::OperationKind;
+using storage::RowKind;
+
+Validator::Validator(std::weak_ptr<Validators> validators, ValidatorOptions options,
+                     registry::Handle held_callback, const registry::Object& callback_object)
+    : Object(registry::Kind::kSubscription),
+      validators_(std::move(validators)),
+      options_(std::move(options)),
+      callback_(held_callback),
+      callback_object_(&callback_object),
+      callback_label_(callback_object.label()),
+      label_("validator on " + storage::QuoteKey(options_.prefix)) {}
+
+Validator::~Validator() { (void)Registry::Release(callback_); }
+
+void Validator::HandlesGone() noexcept {
+  if (const auto validators = validators_.lock()) validators->Detached(*this);
+}
+
+bool Validator::Wants(const Operation& operation) const {
+  if (operation.kind == OperationKind::kDeleteRange) {
+    const std::string end = storage::PrefixEnd(options_.prefix);
+    return (end.empty() || operation.key < end) &&
+           (operation.range_end.empty() || options_.prefix < operation.range_end);
+  }
+  return operation.kind != OperationKind::kCheck && operation.key.starts_with(options_.prefix);
+}
+
+// A validator is shown keys, so a range becomes those that are in it now.
+Status Validator::ExpandRanges(storage::Store& store, storage::WriteBatch* batch) const {
+  std::vector<Operation> operations;
+  for (Operation& operation : batch->operations) {
+    if (operation.kind != OperationKind::kDeleteRange || !Wants(operation)) {
+      operations.push_back(std::move(operation));
+      continue;
+    }
+    storage::ScanOptions wish;
+    wish.start = operation.key;
+    wish.end = operation.range_end;
+    wish.keys_only = true;
+    wish.limit = storage::kMaxBatchOperations + 1;
+    wish.read.keyspace = batch->keyspace;
+    auto scan = store.NewScan(wish);
+    if (!scan.ok()) return scan.status();
+    for (;;) {
+      storage::RowBlockBuilder rows;
+      const Status status = (*scan)->Next(&rows, 1024, std::size_t{1} << 20);
+      if (status.code() == Code::kEnd) break;
+      if (!status.ok()) return status;
+      const std::string block = rows.Take();
+      auto reader = storage::RowBlockReader::Open(block);
+      for (storage::Row row; reader->Next(&row).ok();) {
+        Operation one;
+        one.kind = OperationKind::kDelete;
+        one.key = row.key;
+        operations.push_back(std::move(one));
+      }
+    }
+  }
+  batch->operations = std::move(operations);
+  if (batch->operations.size() <= storage::kMaxBatchOperations) return {};
+  return Status(Code::kResourceExhausted,
+                "the range to delete holds more keys than " + label_ +
+                    " can be shown at once, max_batch_operations: delete it in parts",
+                "LIMIT_EXCEEDED");
+}
+
+Result<std::string> Validator::Show(storage::Store& store, storage::WriteBatch* batch) const {
+  std::vector<Operation*> shown;
+  std::vector<std::string_view> keys;
+  for (Operation& operation : batch->operations) {
+    if (!Wants(operation)) continue;
+    shown.push_back(&operation);
+    keys.push_back(operation.key);
+  }
+  if (shown.empty()) return std::string();
+  std::vector<storage::Record> old(shown.size());
+  if (options_.old_values == ShowOldValues::kYes) {
+    storage::ReadOptions read;
+    read.keyspace = batch->keyspace;
+    Status status = store.ReadMany(read, keys, [&](std::size_t i, const storage::RecordView* now) {
+      shown[i]->seen_revision = now != nullptr ? now->mod_revision : 0;
+      if (now == nullptr) return;
+      old[i].value = now->value;
+      old[i].mod_revision = now->mod_revision;
+    });
+    if (!status.ok()) return status;
+  }
+  storage::RowBlockBuilder rows;
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const Operation& operation = *shown[i];
+    if (old[i].mod_revision != 0) {
+      rows.Append({old[i].mod_revision, RowKind::kOld, operation.key, old[i].value});
+    }
+    rows.Append({0, operation.kind == OperationKind::kPut ? RowKind::kPut : RowKind::kDelete,
+                 operation.key, operation.value});
+  }
+  return rows.Take();
+}
+
+Status Validator::Ask(storage::Store& store, storage::WriteBatch* batch) const {
+  if (Status status = ExpandRanges(store, batch); !status.ok()) return status;
+  auto question = Show(store, batch);
+  if (!question.ok()) return question.status();
+  if (question->empty()) return {};
+  registry::Request request;
+  request.payload = std::move(*question);
+  request.caller = label_;
+  if (options_.timeout_ns != 0) {
+    // Calls are timed by the machine's clock.
+    const std::int64_t now_ns = base::Clock::System().MonotonicNs();
+    request.deadline_ns =
+        now_ns + std::min(options_.timeout_ns, std::numeric_limits<std::int64_t>::max() - now_ns);
+  }
+  const registry::Outcome outcome = Registry::Invoke(callback_, std::move(request));
+  const Status& status = outcome.status;
+  if (status.ok()) return outcome.reply.empty() ? Status() : Amend(outcome.reply, batch);
+  const std::string who = label_ + " by callback \"" + callback_label_ + "\"";
+  if (status.code() == Code::kRecursionLimit) return status;
+  if (registry::IsAnswer(status.code())) {
+    return Status(Code::kFailedPrecondition, "rejected by " + who + ": " + status.message(),
+                  "REJECTED");
+  }
+  return Status(Code::kUnavailable, who + " cannot be asked: " + status.ToString(),
+                "VALIDATOR_FAILED");
+}
+
+// Puts and deletes of the reply take the place of those shown. What a key was to satisfy it still is.
+Status Validator::Amend(const std::string& reply, storage::WriteBatch* batch) const {
+  const auto malformed = [&](const std::string& what) {
+    Registry::CountFailure(callback_);
+    return Status(Code::kUnavailable,
+                  label_ + " by callback \"" + callback_label_ + "\" replied with " + what,
+                  "VALIDATOR_FAILED");
+  };
+  std::map<std::string, Operation> before;
+  std::vector<Operation> operations;
+  for (Operation& operation : batch->operations) {
+    if (!Wants(operation)) {
+      operations.push_back(std::move(operation));
+    } else {
+      std::string key = operation.key;
+      before.emplace(std::move(key), std::move(operation));
+    }
+  }
+  auto reader = storage::RowBlockReader::Open(reply);
+  Status status = reader.status();
+  storage::Row row;
+  while (status.ok() && (status = reader->Next(&row)).ok()) {
+    if (row.kind == RowKind::kOld) continue;
+    if (!row.key.starts_with(options_.prefix)) {
+      return malformed("key " + storage::QuoteKey(row.key) + ", which is not under its prefix");
+    }
+    const auto found = before.find(std::string(row.key));
+    Operation operation;
+    if (found != before.end()) {
+      operation = std::move(found->second);
+      before.erase(found);
+    }
+    operation.kind = row.kind == RowKind::kPut ? OperationKind::kPut : OperationKind::kDelete;
+    operation.key = row.key;
+    operation.value = row.value;
+    if (operation.kind == OperationKind::kDelete) operation.expires_at_ms = 0;
+    operations.push_back(std::move(operation));
+  }
+  if (status.code() != Code::kEnd) return malformed("what is no row block: " + status.message());
+  for (auto& [key, operation] : before) {
+    operation.kind = OperationKind::kCheck;
+    operation.value.clear();
+    operation.expires_at_ms = 0;
+    operations.push_back(std::move(operation));
+  }
+  batch->operations = std::move(operations);
+  return {};
+}
+
+}  // namespace belay::engine

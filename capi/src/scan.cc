@@ -1,0 +1,120 @@
+// The store: scans.
+#include <algorithm>
+
+#include "broker/engine/cursor.h"
+#include "capi/src/store_border.h"
+
+using belay::base::Code;
+using belay::base::Status;
+using belay::engine::Cursor;
+using belay::engine::StoreView;
+using belay::registry::Kind;
+using belay::registry::Object;
+using belay::registry::Ref;
+using belay::registry::Registry;
+using namespace belay::capi;
+namespace storage = belay::storage;
+
+extern "C" {
+
+belay_status belay_store_scan(belay_handle store, const belay_scan_options* options,
+                              belay_handle* cursor) {
+  return With(FindView, store, [&](StoreView& view) {
+    if (cursor == nullptr) return InvalidArgument("cursor is null");
+    belay_scan_options given{};
+    if (options != nullptr && !Load(options, sizeof(std::uint32_t) * 2, &given))
+      return InvalidArgument("options->struct_size is too small");
+    if ((given.flags & ~(BELAY_SCAN_REVERSE | BELAY_SCAN_KEYS_ONLY)) != 0)
+      return InvalidArgument("options->flags has unknown bits");
+    RangeArgument range;
+    Status status =
+        ReadRangeArgument(given.start, given.start_size, given.end, given.end_size, &range);
+    if (!status.ok()) return Fail(status);
+    RangeArgument prefix;
+    status = ReadRangeArgument(given.prefix, given.prefix_size, nullptr, 0, &prefix);
+    if (!status.ok()) return Fail(status);
+    if (!prefix.start.empty() && (!range.start.empty() || !range.end.empty()))
+      return InvalidArgument("prefix excludes start and end");
+
+    belay::engine::CursorOptions wish;
+    wish.scan.start = prefix.start.empty() ? range.start : prefix.start;
+    wish.scan.end =
+        prefix.start.empty() ? std::string(range.end) : storage::PrefixEnd(prefix.start);
+    wish.scan.reverse = (given.flags & BELAY_SCAN_REVERSE) != 0;
+    wish.scan.keys_only = (given.flags & BELAY_SCAN_KEYS_ONLY) != 0;
+    wish.scan.limit = given.limit;
+    wish.scan.read = view.read();
+    wish.filter = given.filter;
+    auto opened = Cursor::Open(view.broker(), wish);
+    if (!opened.ok()) return Fail(opened.status());
+    auto handle = view.broker()->registry().Insert(Ref<Object>(opened->get()));
+    if (!handle.ok()) return Fail(handle.status());
+    *cursor = *handle;
+    return BELAY_OK;
+  });
+}
+
+belay_status belay_cursor_next(belay_handle cursor, void* buffer, uint64_t capacity,
+                               uint64_t* size) {
+  return Guarded([&] {
+    if (size == nullptr) return InvalidArgument("size is null");
+    if (buffer == nullptr && capacity != 0)
+      return InvalidArgument("buffer is null with a capacity");
+    auto found = Registry::Find(cursor, Kind::kCursor);
+    if (!found.ok()) return Fail(found.status());
+    constexpr std::uint64_t kMostAtOnce = std::uint64_t{1} << 30U;
+    std::size_t needed = 0;
+    auto block = static_cast<Cursor&>(**found).Next(
+        static_cast<std::size_t>(std::min(capacity, kMostAtOnce)), &needed);
+    if (block.code() == Code::kEnd) return BELAY_END;
+    if (block.code() == Code::kBufferTooSmall) *size = needed;
+    if (!block.ok()) return Fail(block.status());
+    std::memcpy(buffer, block->data(), block->size());
+    *size = block->size();
+    return BELAY_OK;
+  });
+}
+
+belay_status belay_store_count(belay_handle store, const void* start, uint64_t start_size,
+                               const void* end, uint64_t end_size, uint64_t* count) {
+  return With(FindView, store, [&](StoreView& view) {
+    if (count == nullptr) return InvalidArgument("count is null");
+    RangeArgument range;
+    Status status = ReadRangeArgument(start, start_size, end, end_size, &range);
+    if (!status.ok()) return Fail(status);
+    storage::ScanOptions wish;
+    wish.start = range.start;
+    wish.end = range.end;
+    wish.keys_only = true;
+    wish.read = view.read();
+    auto scan = view.store().NewScan(wish);
+    if (!scan.ok()) return Fail(scan.status());
+    std::uint64_t counted = 0;
+    for (;;) {
+      constexpr std::uint32_t kRowsAtOnce = 1024;
+      storage::RowBlockBuilder rows;
+      status = (*scan)->Next(&rows, kRowsAtOnce, std::size_t{1} << 20);
+      if (status.code() == Code::kEnd) break;
+      if (!status.ok()) return Fail(status);
+      counted += rows.row_count();
+    }
+    *count = counted;
+    return BELAY_OK;
+  });
+}
+
+belay_status belay_store_estimate(belay_handle store, const void* start, uint64_t start_size,
+                                  const void* end, uint64_t end_size, uint64_t* keys,
+                                  uint64_t* size_bytes) {
+  return With(FindView, store, [&](StoreView& view) {
+    RangeArgument range;
+    const Status status = ReadRangeArgument(start, start_size, end, end_size, &range);
+    if (!status.ok()) return Fail(status);
+    auto size = view.store().EstimateSize(view.keyspace(), range.start, range.end);
+    if (!size.ok()) return Fail(size.status());
+    if (keys != nullptr) *keys = size->keys;
+    if (size_bytes != nullptr) *size_bytes = size->bytes;
+    return BELAY_OK;
+  });
+}
+}
