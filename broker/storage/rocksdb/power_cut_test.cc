@@ -12,23 +12,32 @@
 namespace belay::storage {
 namespace {
 
-void CutAtEachFileOperation(Loss loss) {
+// `cut` does its program up to the given boundary; the last time it gets to its end.
+void CutAtEachBoundary(CutCycle (*cut)(int file_operations, Loss loss), Loss loss) {
   int boundaries = 0;
   for (CutCycle cycle{.was_cut = true}; cycle.was_cut && !testing::Test::HasFailure();
        ++boundaries) {
     SCOPED_TRACE("cut after " + std::to_string(boundaries) + " file operations");
-    cycle = CutProgramAfter(boundaries, loss);
+    cycle = cut(boundaries, loss);
   }
   std::cout << boundaries << " cycles, one for each boundary of file operations" << std::endl;
-  EXPECT_GE(boundaries, 50);
+  EXPECT_GE(boundaries, 30);
 }
 
 TEST(PowerCutTest, S2_APowerCutAtEachFileOperationLosesNothingPromised) {
-  CutAtEachFileOperation(Loss::kUnsynced);
+  CutAtEachBoundary(CutProgramAfter, Loss::kUnsynced);
 }
 
 TEST(PowerCutTest, S2_ACrashAtEachFileOperationLosesNothingAcknowledged) {
-  CutAtEachFileOperation(Loss::kNothing);
+  CutAtEachBoundary(CutProgramAfter, Loss::kNothing);
+}
+
+TEST(PowerCutTest, S2_ASecondPowerCutAtEachFileOperationOfTheRecoveryLosesNothingPromised) {
+  CutAtEachBoundary(CutRecoveryAfter, Loss::kUnsynced);
+}
+
+TEST(PowerCutTest, S2_ASecondCrashAtEachFileOperationOfTheRecoveryLosesNothingAcknowledged) {
+  CutAtEachBoundary(CutRecoveryAfter, Loss::kNothing);
 }
 
 TEST(PowerCutTest, S2_WhatWasAcknowledgedAsSyncSurvivesAPowerCutAndTheRestIsAPrefix) {

@@ -19,17 +19,20 @@ using Promise = CommitJournal::Promise;
 
 constexpr std::size_t kRowsPerCommit = 2;
 
-// A folder on a disk whose power can go.
-struct Machine {
-  TempFolder folder;
+// Between the folder and the real disk; lives from one cut to the next.
+struct Disk {
   std::shared_ptr<FaultPlan> plan = std::make_shared<FaultPlan>();
   std::unique_ptr<rocksdb::Env> env = NewFaultyEnv(plan);
 
-  RocksOptions Options() const {
+  RocksOptions Options(const TempFolder& folder) const {
     RocksOptions options;
     options.path = folder / "store";
     options.env = env.get();
     return options;
+  }
+  // REQUIRES: the store is closed.
+  void Lose(Loss loss) const {
+    if (loss == Loss::kUnsynced) plan->DropUnsynced();
   }
 };
 
@@ -45,22 +48,25 @@ bool CommitAndNote(Store& store, CommitJournal& journal, std::string first, std:
   return true;
 }
 
-void RunProgram(const RocksOptions& options, CommitJournal& journal, Promise of_async) {
-  constexpr int kOpenings = 2;
-  constexpr int kCommitsPerOpening = 5;
-  for (int opening = 0; opening < kOpenings; ++opening) {
-    const auto store = OpenRocksStore(options);
-    if (!store.ok()) return;
-    for (int i = 0; i < kCommitsPerOpening; ++i) {
-      const std::string value = std::to_string(opening) + "." + std::to_string(i);
-      const Durability durability = i % 2 == 0 ? Durability::kAsync : Durability::kSync;
-      const Promise promise = durability == Durability::kSync ? Promise::kLasts : of_async;
-      if (!CommitAndNote(**store, journal, "a", "b" + std::to_string(i), value, durability,
-                         promise)) {
-        return;
-      }
+// Ends when the power goes. The last commit is a sync one: so each revision is promised before the
+// next opening.
+void CommitSome(Store& store, CommitJournal& journal, Loss loss) {
+  constexpr int kCommits = 6;
+  const Promise of_async = loss == Loss::kUnsynced ? Promise::kMayBeLost : Promise::kLasts;
+  const std::string opening = std::to_string(store.BootEpoch());
+  for (int i = 0; i < kCommits; ++i) {
+    const std::string number = std::to_string(i);
+    const bool sync = i % 2 == 1;
+    if (!CommitAndNote(store, journal, "a", "b" + number, opening + "." + number,
+                       sync ? Durability::kSync : Durability::kAsync,
+                       sync ? Promise::kLasts : of_async)) {
+      return;
     }
   }
+}
+
+void OpenAndCommit(const RocksOptions& options, CommitJournal& journal, Loss loss) {
+  if (const auto store = OpenRocksStore(options); store.ok()) CommitSome(**store, journal, loss);
 }
 
 void RunWriter(Store& store, CommitJournal& journal, std::uint64_t seed, int writer) {
@@ -78,10 +84,8 @@ void RunWriter(Store& store, CommitJournal& journal, std::uint64_t seed, int wri
 }
 
 // Opens the store with the power back.
-void CheckAfterwards(const Machine& machine, const CommitJournal& journal, Revision unanswered) {
-  RocksOptions options = machine.Options();
-  options.env = nullptr;
-  const auto store = MustOpen(options);
+void CheckAfterwards(const TempFolder& folder, const CommitJournal& journal, Revision unanswered) {
+  const auto store = MustOpen(folder / "store");
   journal.Check(*store);
   const Revision revision = store->CurrentRevision();
   EXPECT_LE(revision, journal.last() + unanswered) << "commits that nobody asked for";
@@ -91,23 +95,44 @@ void CheckAfterwards(const Machine& machine, const CommitJournal& journal, Revis
 }  // namespace
 
 CutCycle CutProgramAfter(int file_operations, Loss loss) {
-  const Machine machine;
-  machine.plan->CutPowerAfter(file_operations);
+  const TempFolder folder;
+  const Disk disk;
+  disk.plan->CutPowerAfter(file_operations);
   CommitJournal journal(kRowsPerCommit);
-  const bool power_goes = loss == Loss::kUnsynced;
-  RunProgram(machine.Options(), journal, power_goes ? Promise::kMayBeLost : Promise::kLasts);
-  const bool was_cut = machine.plan->power_is_cut();
-  if (was_cut && power_goes) machine.plan->DropUnsynced();
-  CheckAfterwards(machine, journal, 1);
+  OpenAndCommit(disk.Options(folder), journal, loss);
+  OpenAndCommit(disk.Options(folder), journal, loss);
+  const bool was_cut = disk.plan->power_is_cut();
+  disk.Lose(loss);
+  CheckAfterwards(folder, journal, 1);
+  return {journal.size(), was_cut};
+}
+
+CutCycle CutRecoveryAfter(int file_operations, Loss loss) {
+  const TempFolder folder;
+  CommitJournal journal(kRowsPerCommit);
+  const Disk first;
+  {
+    const auto store = MustOpen(first.Options(folder));
+    CommitSome(*store, journal, loss);
+    first.plan->CutPower();  // so closing it leaves no trace
+  }
+  first.Lose(loss);
+  const Disk second;
+  second.plan->CutPowerAfter(file_operations);
+  OpenAndCommit(second.Options(folder), journal, loss);
+  const bool was_cut = second.plan->power_is_cut();
+  second.Lose(loss);
+  CheckAfterwards(folder, journal, 1);
   return {journal.size(), was_cut};
 }
 
 CutCycle CutWriters(std::uint64_t seed) {
   constexpr int kWriters = 4;
   std::mt19937_64 random(seed);
-  const Machine machine;
-  auto store = MustOpen(machine.Options());
-  machine.plan->CutPowerAfter(static_cast<int>(random() % 60));
+  const TempFolder folder;
+  const Disk disk;
+  auto store = MustOpen(disk.Options(folder));
+  disk.plan->CutPowerAfter(static_cast<int>(random() % 60));
   CommitJournal journal(kRowsPerCommit);
   std::vector<std::thread> writers;
   for (int i = 0; i < kWriters; ++i) {
@@ -115,8 +140,8 @@ CutCycle CutWriters(std::uint64_t seed) {
   }
   for (std::thread& writer : writers) writer.join();
   store.reset();
-  machine.plan->DropUnsynced();
-  CheckAfterwards(machine, journal, kWriters);
+  disk.Lose(Loss::kUnsynced);
+  CheckAfterwards(folder, journal, kWriters);
   return {journal.size(), true};
 }
 

@@ -23,6 +23,10 @@ struct CutCycle {
 // commits, closes it, opens it again, which writes files anew, and commits more.
 CutCycle CutProgramAfter(int file_operations, Loss loss);
 
+// The same program, crashed when it has committed and is about to close; the store is opened again,
+// and crashes again after that many file operations of its recovery and of what comes then.
+CutCycle CutRecoveryAfter(int file_operations, Loss loss);
+
 // Several writers, a mix of sync and async, and the power goes somewhere among them.
 CutCycle CutWriters(std::uint64_t seed);
 
