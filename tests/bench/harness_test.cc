@@ -212,6 +212,21 @@ TEST(Process, AChildThatEndsBeforeItTellsIsAnError) {
   EXPECT_EXIT(Child({"/no/such/program"}), testing::ExitedWithCode(2), "/no/such/program");
 }
 
+TEST(Process, IsAtRestWhenItsThreadsAre) {
+  std::atomic<bool> done{false};
+  std::latch begun(1);
+  const std::jthread busy([&] {
+    const auto end = SteadyClock::now() + std::chrono::seconds(1);
+    begun.count_down();
+    while (SteadyClock::now() < end) {
+    }
+    done.store(true);
+  });
+  begun.wait();
+  WaitUntilAtRest();
+  EXPECT_TRUE(done.load());
+}
+
 TEST(Suite, RunsTheGroupThatIsAskedFor) {
   std::string ran;
   const Suite suite{.name = "suite",

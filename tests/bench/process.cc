@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
+#include <thread>
 
 namespace belay::bench {
 
@@ -28,6 +31,19 @@ int RunProgram(const std::vector<std::string>& command) {
     std::exit(2);
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void WaitUntilAtRest() {
+  constexpr std::chrono::milliseconds kLook(300);
+  const auto used = [] {
+    timespec cpu;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    return std::chrono::seconds(cpu.tv_sec) + std::chrono::nanoseconds(cpu.tv_nsec);
+  };
+  for (auto before = used();; before = used()) {
+    std::this_thread::sleep_for(kLook);
+    if (used() - before < kLook / 50) return;
+  }
 }
 
 }  // namespace belay::bench

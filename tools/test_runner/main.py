@@ -28,6 +28,8 @@ TAGS = {
 # What must be covered whole, by which tests, and the list of what cannot be.
 PROFILED = ["broker/registry", "capi/src"]
 PROFILED_TESTS = ["//broker/registry/...", "//capi:all", "//capi/tests/...", "//tests/model/...", "//tests/fuzz/..."]
+# What tells a soak test how long to run, and with which seed.
+SOAK_ENVIRONMENT = ["BELAY_SOAK_SECONDS", "BELAY_SOAK_CYCLES", "BELAY_SEED", "BELAY_TEST_SEED"]
 UNREACHABLE = "tools/test_runner/unreachable.txt"
 
 
@@ -39,6 +41,14 @@ def minutes(text):
     """A number of minutes, or a part of one, above 0."""
     value = float(text)
     if not 0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
+def cycles(text):
+    """A whole number above 0."""
+    value = int(text)
+    if value < 1:
         raise ValueError
     return value
 
@@ -55,6 +65,8 @@ def parse(argv):
                    help="run the long test of that name (tagged `soak` and `manual`); 'list' names them")
     p.add_argument("--minutes", metavar="N", type=minutes,
                    help="how long --soak runs; without it, BELAY_SOAK_SECONDS says so, or the test itself")
+    p.add_argument("--cycles", metavar="N", type=cycles,
+                   help="how many times --soak does what it does, if it counts them (tagged `cycles`)")
     p.add_argument("--coverage", nargs="?", const="all", choices=["all", "core"],
                    help="run with coverage: 'core' checks that every line and branch of the registry and the C ABI is "
                         "reached; 'all', the default, also prints lines of everything by folder (lcov in "
@@ -62,6 +74,8 @@ def parse(argv):
     args = p.parse_args(argv)
     if args.minutes and not args.soak:
         p.error("--minutes goes with --soak")
+    if args.cycles and not args.soak:
+        p.error("--cycles goes with --soak")
     return args
 
 
@@ -176,10 +190,14 @@ def run_soak(args):
     config = [f"--config={args.config}"] if args.config and args.config != "default" else []
     if args.minutes:
         os.environ["BELAY_SOAK_SECONDS"] = str(round(args.minutes * 60))
+    if args.cycles:
+        if not set(labels) <= set(query('attr(tags, "\\bcycles\\b", //...)')):
+            sys.exit(f"tools/test: the soak test '{args.soak}' counts no cycles; give it --minutes")
+        os.environ["BELAY_SOAK_CYCLES"] = str(args.cycles)
     # A day more than asked for, for what a test does before and after.
     longest_s = 86400 + int(float(os.environ.get("BELAY_SOAK_SECONDS", "0")))
     return bazel("soak", labels, "--cache_test_results=no", f"--test_timeout={longest_s}", "--test_output=streamed",
-                 "--test_env=BELAY_SOAK_SECONDS", "--test_env=BELAY_SEED", *config)
+                 *(f"--test_env={name}" for name in SOAK_ENVIRONMENT), *config)
 
 
 def run_profile():

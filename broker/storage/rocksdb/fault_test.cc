@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "broker/base/clock.h"
-#include "broker/storage/rocksdb/faulty_env.h"
 #include "broker/storage/rocksdb/test_util.h"
+#include "broker/storage/rocksdb/testing/faulty_env.h"
 #include "rocksdb/env.h"
 
 namespace belay::storage {

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/bench/process.h"
 #include "tests/bench/store/engine.h"
 
 namespace belay::bench {
@@ -66,7 +67,8 @@ class Cycle {
 // Puts an entry for each of `keys`.
 void Fill(Engine& engine, std::span<const Key> keys, const Values& values);
 
-// An engine with such entries, opened anew: what it holds lies in files then, as after a restart.
+// An engine with such entries, opened anew, and at rest: what it holds lies in files then, as some time after a
+// restart.
 template <typename E>
 std::unique_ptr<E> OpenFilled(const std::string& folder, Durability durability,
                               std::span<const Key> keys) {
@@ -74,7 +76,9 @@ std::unique_ptr<E> OpenFilled(const std::string& folder, Durability durability,
     E filling(folder, Durability::kAsync);
     Fill(filling, keys, Values(kValueBytes));
   }
-  return std::make_unique<E>(folder, durability);
+  auto engine = std::make_unique<E>(folder, durability);
+  WaitUntilAtRest();
+  return engine;
 }
 
 }  // namespace belay::bench

@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "broker/storage/rocksdb/faulty_env.h"
 #include "broker/storage/rocksdb/test_util.h"
+#include "broker/storage/rocksdb/testing/faulty_env.h"
 #include "rocksdb/env.h"
 #include "tests/model/store/clients.h"
 #include "tests/model/store/linearizability.h"

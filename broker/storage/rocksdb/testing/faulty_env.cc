@@ -1,4 +1,4 @@
-#include "broker/storage/rocksdb/faulty_env.h"
+#include "broker/storage/rocksdb/testing/faulty_env.h"
 
 #include <filesystem>
 #include <system_error>
