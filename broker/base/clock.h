@@ -15,7 +15,7 @@ class Clock {
   virtual std::int64_t MonotonicNs() const = 0;
   // The same, as of the last tick of the system (some milliseconds ago), for what is often asked.
   virtual std::int64_t CoarseMonotonicNs() const { return MonotonicNs(); }
-  // Nanoseconds since the Unix epoch: only ever shown to people.
+  // Nanoseconds since the Unix epoch: shown to people, and what must hold across restarts.
   virtual std::int64_t WallNs() const = 0;
 
   // The machine's clock; lives for ever.

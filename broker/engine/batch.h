@@ -26,6 +26,7 @@ class Batch final : public registry::Object {
   // Commits and, if that was OK, empties the batch for another. Errors: as Broker::Commit; BUSY.
   base::Result<storage::CommitResult> Commit(storage::Durability durability);
   base::Status Clear();
+  const base::Clock& clock() const { return view_->broker()->clock(); }
 
  private:
   const registry::Ref<StoreView> view_;

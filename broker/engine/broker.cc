@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/engine/callback_pool.h"
+#include "broker/engine/expirer.h"
 #include "broker/engine/keyspace_watches.h"
 #include "broker/engine/names.h"
 #include "broker/engine/store_view.h"
@@ -41,6 +42,7 @@ struct Broker::Parts {
   std::unique_ptr<Names> names;
   std::unique_ptr<KeyspaceWatches> watches;  // null without a store
   std::shared_ptr<Validators> validators;    // likewise
+  std::unique_ptr<Expirer> expirer;          // likewise
 };
 
 Broker::Broker(BrokerOptions options)
@@ -115,6 +117,8 @@ Status Broker::Start() {
     parts_->watches = std::make_unique<KeyspaceWatches>(Watches::Surroundings{
         registry_, store_.get(), parts_->pool, *hooks_owner, options_.clock, options_.log});
     parts_->validators = std::make_shared<Validators>(registry_, *hooks_owner, options_.log);
+    parts_->expirer = std::make_unique<Expirer>(*store_, *options_.clock, options_.log);
+    parts_->expirer->Begin();
   }
   return {};
 }
@@ -131,6 +135,7 @@ Status Broker::Close(std::int64_t timeout_ns) {
   // First what holds callbacks on nobody's behalf: it is no leak of the program's.
   if (parts_->watches != nullptr) parts_->watches->Stop();
   if (parts_->validators != nullptr) parts_->validators->Stop();
+  if (parts_->expirer != nullptr) parts_->expirer->Stop();
   parts_->names->Close();
   (void)Registry::CloseOwner(parts_->hooks_owner);
   (void)Registry::CloseOwner(parts_->names_owner);
@@ -189,7 +194,12 @@ Result<Handle> Broker::OpenStore(std::string_view keyspace) {
 Result<storage::CommitResult> Broker::Commit(const storage::WriteBatch& batch) {
   auto opened = store();
   if (!opened.ok()) return opened.status();
-  return parts_->validators->Commit(**opened, batch);
+  auto committed = parts_->validators->Commit(**opened, batch);
+  if (!committed.ok()) return committed;
+  for (const storage::Operation& operation : batch.operations) {
+    if (operation.expires_at_ms != 0) parts_->expirer->Expect(operation.expires_at_ms);
+  }
+  return committed;
 }
 
 Result<Handle> Broker::AttachValidator(const ValidatorOptions& options) {

@@ -143,6 +143,9 @@ class Broker : public std::enable_shared_from_this<Broker> {
   // Registry::Retain.
   base::Result<registry::Handle> AttachWatch(const WatchOptions& options);
 
+  // Tells when keys expire, and whatever else the broker times.
+  const base::Clock& clock() const { return *options_.clock; }
+
   // The owner that holds the handles of watches and filters.
   registry::Handle hooks_owner() const;
 

@@ -72,8 +72,4 @@ inline base::Status ReadRangeArgument(const void* start, std::uint64_t start_siz
                       "LIMIT_EXCEEDED");
 }
 
-// What a write's options ask for. INVALID_ARGUMENT for flags other than `allowed`.
-base::Status ReadWriteOptions(const belay_write_options* options, std::uint32_t allowed,
-                              storage::Operation* operation, storage::Durability* durability);
-
 }  // namespace belay::capi

@@ -45,13 +45,12 @@ Status ReadConditions(const belay_write_options& given, Operation* operation) {
   }
 }
 
-Status ReadTtl(std::uint64_t ttl_ms, Operation* operation) {
+Status ReadTtl(std::uint64_t ttl_ms, const Clock& clock, Operation* operation) {
   constexpr std::uint64_t kMostMs = std::uint64_t{1} << 53U;
   if (ttl_ms == 0) return {};
   if (operation->kind != OperationKind::kPut) return Invalid("options->ttl_ms is for puts only");
   if (ttl_ms > kMostMs) return Invalid("options->ttl_ms is too large; 0 is never");
-  operation->expires_at_ms =
-      Clock::System().WallNs() / 1'000'000 + static_cast<std::int64_t>(ttl_ms);
+  operation->expires_at_ms = clock.WallNs() / 1'000'000 + static_cast<std::int64_t>(ttl_ms);
   return {};
 }
 
@@ -89,36 +88,10 @@ Result<Operation> ReadRangeOperation(const void* start, std::uint64_t start_size
   return operation;
 }
 
-// Commits the one operation.
-Result<storage::CommitResult> CommitOne(StoreView& view, Result<Operation> operation,
-                                        const belay_write_options* options, std::uint32_t allowed) {
-  if (!operation.ok()) return operation.status();
-  storage::WriteBatch batch;
-  batch.keyspace = view.keyspace();
-  Status status = ReadWriteOptions(options, allowed, &*operation, &batch.durability);
-  if (!status.ok()) return status;
-  batch.operations.push_back(std::move(*operation));
-  return view.broker()->Commit(batch);
-}
-
-belay_status Add(belay_handle batch, Result<Operation> operation,
-                 const belay_write_options* options) {
-  auto found = Registry::Find(batch, Kind::kBatch);
-  if (!found.ok()) return Fail(found.status());
-  if (!operation.ok()) return Fail(operation.status());
-  storage::Durability unused{};
-  const std::uint32_t allowed = operation->kind == OperationKind::kDeleteRange ? 0 : kConditions;
-  Status status = ReadWriteOptions(options, allowed, &*operation, &unused);
-  if (!status.ok()) return Fail(status);
-  return Done(static_cast<Batch&>(**found).Add(std::move(*operation)));
-}
-
-}  // namespace
-
-namespace belay::capi {
-
+// INVALID_ARGUMENT for flags other than `allowed`.
 Status ReadWriteOptions(const belay_write_options* options, std::uint32_t allowed,
-                        Operation* operation, storage::Durability* durability) {
+                        const Clock& clock, Operation* operation,
+                        storage::Durability* durability) {
   if (options == nullptr) return {};
   belay_write_options given{};
   if (!Load(options, offsetof(belay_write_options, if_revision), &given))
@@ -132,10 +105,35 @@ Status ReadWriteOptions(const belay_write_options* options, std::uint32_t allowe
   }
   if ((given.flags & BELAY_WRITE_ASYNC) != 0) *durability = storage::Durability::kAsync;
   if (Status status = ReadConditions(given, operation); !status.ok()) return status;
-  return ReadTtl(given.ttl_ms, operation);
+  return ReadTtl(given.ttl_ms, clock, operation);
 }
 
-}  // namespace belay::capi
+// Commits the one operation.
+Result<storage::CommitResult> CommitOne(StoreView& view, Result<Operation> operation,
+                                        const belay_write_options* options, std::uint32_t allowed) {
+  if (!operation.ok()) return operation.status();
+  storage::WriteBatch batch;
+  batch.keyspace = view.keyspace();
+  Status status = ReadWriteOptions(options, allowed, view.broker()->clock(), &*operation, &batch.durability);
+  if (!status.ok()) return status;
+  batch.operations.push_back(std::move(*operation));
+  return view.broker()->Commit(batch);
+}
+
+belay_status Add(belay_handle batch, Result<Operation> operation,
+                 const belay_write_options* options) {
+  auto found = Registry::Find(batch, Kind::kBatch);
+  if (!found.ok()) return Fail(found.status());
+  if (!operation.ok()) return Fail(operation.status());
+  storage::Durability unused{};
+  const std::uint32_t allowed = operation->kind == OperationKind::kDeleteRange ? 0 : kConditions;
+  auto& object = static_cast<Batch&>(**found);
+  Status status = ReadWriteOptions(options, allowed, object.clock(), &*operation, &unused);
+  if (!status.ok()) return Fail(status);
+  return Done(object.Add(std::move(*operation)));
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -236,11 +234,11 @@ belay_status belay_batch_commit(belay_handle batch, const belay_write_options* o
     if (!found.ok()) return Fail(found.status());
     Operation none;
     storage::Durability durability{};
-    Status status = ReadWriteOptions(options, BELAY_WRITE_ASYNC, &none, &durability);
-    if (status.ok() && none.expires_at_ms != 0)
-      status = Invalid("options->ttl_ms belongs to a put of the batch");
+    auto& object = static_cast<Batch&>(**found);
+    Status status =
+        ReadWriteOptions(options, BELAY_WRITE_ASYNC, object.clock(), &none, &durability);
     if (!status.ok()) return Fail(status);
-    auto committed = static_cast<Batch&>(**found).Commit(durability);
+    auto committed = object.Commit(durability);
     if (!committed.ok()) return Fail(committed.status());
     if (revision != nullptr) *revision = committed->revision;
     return BELAY_OK;

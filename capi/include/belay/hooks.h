@@ -7,7 +7,7 @@
 #ifndef BELAY_HOOKS_H
 #define BELAY_HOOKS_H
 
-#include "belay/belay.h"
+#include "belay/store.h"
 
 #ifdef __cplusplus
 extern "C" {
