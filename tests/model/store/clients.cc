@@ -118,6 +118,11 @@ class Client {
     options.end = snapshot.end;
     options.reverse = random_.OneIn(2);
     snapshot.invoked = tickets_.Next();
+    if (random_.OneIn(2)) {  // of a snapshot that is held, instead of one of its own
+      const auto held = store_.NewSnapshot();
+      if (!held.ok()) return;
+      options.read.snapshot = *held;
+    }
     const auto scan = store_.NewScan(options);
     // The snapshot is taken by now; others go on writing while its rows are fetched one by one.
     snapshot.returned = tickets_.Next();

@@ -1,7 +1,7 @@
 // Clients of a real store that ask it at random, and what they were answered.
 //
-// Each client is a thread with choices of its own that follow from the round's seed; how the threads
-// interleave does not, so a seed makes a failure likely again, not certain.
+// Each client is a thread with choices of its own that follow from the round's seed; how the
+// threads interleave does not, so a seed makes a failure likely again, not certain.
 //
 // Thread safety: RunClients() may be called by several threads, of the same store too.
 #pragma once

@@ -1,9 +1,12 @@
-// The invocations and returns of a history in order of time, as a list from which an operation can be lifted and to
-// which it can be returned, each in constant time (Lowe 2017, see linearizability.h).
+// The invocations and returns of a history in order of time, as a list from which an operation can
+// be lifted and to which it can be returned, each in constant time (Lowe 2017, see
+// linearizability.h).
 //
 // Invariants
-//   - An operation's two events are both in the list or both lifted; one of unknown outcome has no return.
-//   - Operations are put back in the reverse order of lifting: an event's neighbours are then those it was lifted from.
+//   - An operation's two events are both in the list or both lifted; one of unknown outcome has no
+//     return.
+//   - Operations are put back in the reverse order of lifting: an event's neighbours are then those
+//     it was lifted from.
 //
 // Thread safety: none.
 #pragma once

@@ -1,11 +1,13 @@
-// What concurrent clients asked of the store and were answered, with the times that say what of it overlapped.
+// What concurrent clients asked of the store and were answered, with the times that say what of it
+// overlapped.
 //
 // Invariants
-//   - An operation was invoked before it took effect and returned after, in the order of tickets. So of two that do
-//     not overlap the order is known, and of two that do it is for the checker to find.
+//   - An operation was invoked before it took effect and returned after, in the order of tickets.
+//     So of two that do not overlap the order is known, and of two that do it is for the checker to
+//     find.
 //   - Distinct events have distinct tickets.
-//   - An operation whose outcome nobody learned (its process died, the disk failed) has kUnknown and never returned:
-//     it may take effect at any time after its invocation, or never.
+//   - An operation whose outcome nobody learned (its process died, the disk failed) has kUnknown
+//     and never returned: it may take effect at any time after its invocation, or never.
 //
 // Thread safety: Tickets may be used from any thread; the rest are values.
 #pragma once
@@ -27,8 +29,9 @@ inline constexpr Ticket kNever = std::numeric_limits<Ticket>::max();
 
 class Tickets {
  public:
-  // Sequentially consistent, which is more than a number needs: an operation that returned with a lower ticket than
-  // another was invoked with then happens before it, in the language's sense too. "Earlier" must not mean less.
+  // Sequentially consistent, which is more than a number needs: an operation that returned with a
+  // lower ticket than another was invoked with then happens before it, in the language's sense too.
+  // "Earlier" must not mean less.
   Ticket Next() noexcept { return next_.fetch_add(1, std::memory_order_seq_cst); }
 
  private:
@@ -47,8 +50,8 @@ enum class Outcome {
 struct Result {
   Outcome outcome = Outcome::kUnknown;
   std::string value;  // that a get found
-  // Of kOk: the key's mod_revision for a get, the write's own for a write. Of a delete that found no key: the
-  // store's, when it looked.
+  // Of kOk: the key's mod_revision for a get, the write's own for a write. Of a delete that found
+  // no key: the store's, when it looked.
   Revision revision = 0;
 };
 

@@ -1,11 +1,12 @@
 // One key of the store by the book: what each operation does to it when nothing else happens.
 //
 // Invariants
-//   - Apply() follows from state and operation alone, the answer that the operation got included: a state in which
-//     that answer would have been wrong has no next one.
-//   - After a write of unknown outcome the key's revision is not known either, only what it is at least; the first
-//     answer that names it settles it. A put that was refused because of its revision does not: of such histories a
-//     few that are wrong may pass. One that is right never fails.
+//   - Apply() follows from state and operation alone, the answer that the operation got included: a
+//     state in which that answer would have been wrong has no next one.
+//   - After a write of unknown outcome the key's revision is not known either, only what it is at
+//     least; the first answer that names it settles it. A put that was refused because of its
+//     revision does not: of such histories a few that are wrong may pass. One that is right never
+//     fails.
 //
 // Thread safety: values.
 #pragma once

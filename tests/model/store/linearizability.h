@@ -8,12 +8,12 @@
 // and Kroening, "Faster Linearizability Checking via P-Compositionality", FORTE 2015). What keys
 // have in common, the revision, is for revision_order.h and snapshots.h.
 //
-// The search is Wing and Gong's ("Testing and Verifying Concurrent Objects", Journal of Parallel and
-// Distributed Computing 17, 1993): of the operations invoked before the first return try each as the
-// first, and go on with the rest. Its form is Lowe's ("Testing for Linearizability", Concurrency and
-// Computation 29(4), 2017): a list from which operations are lifted and to which they are returned,
-// and a memory of what was tried, for the same operations in another order often leave the same
-// state.
+// The search is Wing and Gong's ("Testing and Verifying Concurrent Objects", Journal of Parallel
+// and Distributed Computing 17, 1993): of the operations invoked before the first return try each
+// as the first, and go on with the rest. Its form is Lowe's ("Testing for Linearizability",
+// Concurrency and Computation 29(4), 2017): a list from which operations are lifted and to which
+// they are returned, and a memory of what was tried, for the same operations in another order often
+// leave the same state.
 //
 // Invariants
 //   - A history that some store could have is never found to be wrong. One that none could have is

@@ -1,5 +1,5 @@
-// The checker on histories whose verdict is known: good ones pass, and of each bad one the right key
-// is named.
+// The checker on histories whose verdict is known: good ones pass, and of each bad one the right
+// key is named.
 #include "tests/model/store/linearizability.h"
 
 #include <gtest/gtest.h>

@@ -3,7 +3,8 @@
 // Invariant: a snapshot shows of each key in its range what the writes up to its revision have left
 // there: all of them, and no other, in order of keys.
 //
-// Where a write of unknown outcome may have changed a key, nobody can say: such keys are not judged.
+// Where a write of unknown outcome may have changed a key, nobody can say: such keys are not
+// judged.
 //
 // Thread safety: works on its argument alone.
 #pragma once
