@@ -19,6 +19,8 @@ namespace belay::storage {
 namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
+// No bound of a family's own: see db_write_buffer_size.
+constexpr std::size_t kUnbounded = std::size_t{1} << 40;
 
 // Tells FaultState of faults that no writer would see at once. Called on RocksDB's threads, under
 // none of its locks.
@@ -70,6 +72,10 @@ rocksdb::DBOptions EngineOptions(const RocksOptions& options, bool create,
   db.track_and_verify_wals_in_manifest = true;
   // Bounds what is replayed at open after a crash.
   db.max_total_wal_size = 128 * kMiB;
+  // One bound on memory for all keyspaces: beyond it the oldest buffer becomes a file. Never two at
+  // once, as bounds of their own would do now and then: if the disk fails at that moment, RocksDB 7.8
+  // forgets what it holds of the second, and asserts when it is closed.
+  db.db_write_buffer_size = options.write_buffer_bytes;
   // What was replayed is written to table files before anything new is logged. Else a log whose end
   // was never synced, because syncing it failed, could lie before newer ones that were.
   db.avoid_flush_during_recovery = false;
@@ -107,7 +113,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies(
   data_table.pin_l0_filter_and_index_blocks_in_cache = true;
   data_table.format_version = 5;
   rocksdb::ColumnFamilyOptions data;
-  data.write_buffer_size = options.write_buffer_bytes;
+  data.write_buffer_size = kUnbounded;
   data.compression = FastCompression();
   data.table_factory.reset(rocksdb::NewBlockBasedTableFactory(data_table));
 
@@ -118,12 +124,12 @@ std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies(
   history_table.cache_index_and_filter_blocks = true;
   history_table.format_version = 5;
   rocksdb::ColumnFamilyOptions history;
-  history.write_buffer_size = options.write_buffer_bytes;
+  history.write_buffer_size = kUnbounded;
   // Written once, in order, read a few times, and gone: neither sorted again nor compressed. Files
   // go, the oldest first, when all together are larger than the bound.
   history.compaction_style = rocksdb::kCompactionStyleFIFO;
   history.compaction_options_fifo.max_table_files_size =
-      std::max(options.history_bytes, 4 * options.write_buffer_bytes);
+      std::max(options.history_bytes, 2 * options.write_buffer_bytes);
   history.ttl = 0;  // age is no reason to go; and RocksDB has it only where all files stay open
   // Each opening leaves a small file: they are put together.
   history.compaction_options_fifo.allow_compaction = true;
@@ -138,7 +144,6 @@ std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies(
   rocksdb::BlockBasedTableOptions small_table;
   small_table.block_cache = cache;
   rocksdb::ColumnFamilyOptions small;
-  small.write_buffer_size = kMiB;
   small.table_factory.reset(rocksdb::NewBlockBasedTableFactory(small_table));
 
   std::vector<rocksdb::ColumnFamilyDescriptor> families = {

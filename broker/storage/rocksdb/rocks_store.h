@@ -32,9 +32,9 @@ struct RocksOptions {
 
   // Blocks of files kept in memory, uncompressed, of all keyspaces together.
   std::size_t block_cache_bytes = std::size_t{64} << 20;
-  // What each keyspace that is written to collects in memory before it makes a file of it.
-  std::size_t write_buffer_bytes = std::size_t{32} << 20;
-  // Of history kept on disk for watches, beyond which the oldest goes; at least four write buffers.
+  // What all keyspaces together, and the history, collect in memory before a file is made of it.
+  std::size_t write_buffer_bytes = std::size_t{64} << 20;
+  // Of history kept on disk for watches, beyond which the oldest goes; at least two write buffers.
   std::size_t history_bytes = std::size_t{512} << 20;
   // Of what is known of keys that were written lately: spares a put the question.
   std::size_t header_cache_bytes = std::size_t{16} << 20;
