@@ -77,6 +77,7 @@ TEST_F(KeyspacesTest, S1_ADroppedKeyspaceIsGoneAndItsNameIsAnother) {
   const KeyspaceId second = *store_->CreateKeyspace("a");
   EXPECT_NE(second, first);
   EXPECT_EQ(GetFrom(second, "k").code(), Code::kNotFound);
+  scan->reset();  // it keeps the folder's lock
   Reopen();
   EXPECT_EQ(*store_->FindKeyspace("a"), second);
 }
