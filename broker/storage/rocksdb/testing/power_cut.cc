@@ -18,6 +18,9 @@ namespace {
 using Promise = CommitJournal::Promise;
 
 constexpr std::size_t kRowsPerCommit = 2;
+// RocksDB's least, and values of which a dozen fill it.
+constexpr std::size_t kWriteBufferBytes = std::size_t{64} << 10;
+constexpr std::size_t kMaxPaddingBytes = 8'000;
 
 // Between the folder and the real disk; lives from one cut to the next.
 struct Disk {
@@ -72,7 +75,8 @@ void OpenAndCommit(const RocksOptions& options, CommitJournal& journal, Loss los
 void RunWriter(Store& store, CommitJournal& journal, std::uint64_t seed, int writer) {
   std::mt19937_64 random(seed + static_cast<std::uint64_t>(writer));
   for (int i = 0;; ++i) {
-    const std::string value = std::to_string(writer) + "." + std::to_string(i);
+    std::string value = std::to_string(writer) + "." + std::to_string(i);
+    value.resize(value.size() + random() % kMaxPaddingBytes, '.');
     const bool sync = random() % 3 == 0;
     if (!CommitAndNote(store, journal, "a" + std::to_string(random() % 8),
                        "b" + std::to_string(random() % 8), value,
@@ -131,8 +135,10 @@ CutCycle CutWriters(std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const TempFolder folder;
   const Disk disk;
-  auto store = MustOpen(disk.Options(folder));
-  disk.plan->CutPowerAfter(static_cast<int>(random() % 60));
+  RocksOptions options = disk.Options(folder);
+  options.write_buffer_bytes = kWriteBufferBytes;
+  auto store = MustOpen(options);
+  disk.plan->CutPowerAfter(static_cast<int>(random() % 400));
   CommitJournal journal(kRowsPerCommit);
   std::vector<std::thread> writers;
   for (int i = 0; i < kWriters; ++i) {
