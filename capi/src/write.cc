@@ -90,8 +90,7 @@ Result<Operation> ReadRangeOperation(const void* start, std::uint64_t start_size
 
 // INVALID_ARGUMENT for flags other than `allowed`.
 Status ReadWriteOptions(const belay_write_options* options, std::uint32_t allowed,
-                        const Clock& clock, Operation* operation,
-                        storage::Durability* durability) {
+                        const Clock& clock, Operation* operation, storage::Durability* durability) {
   if (options == nullptr) return {};
   belay_write_options given{};
   if (!Load(options, offsetof(belay_write_options, if_revision), &given))
@@ -114,7 +113,8 @@ Result<storage::CommitResult> CommitOne(StoreView& view, Result<Operation> opera
   if (!operation.ok()) return operation.status();
   storage::WriteBatch batch;
   batch.keyspace = view.keyspace();
-  Status status = ReadWriteOptions(options, allowed, view.broker()->clock(), &*operation, &batch.durability);
+  Status status =
+      ReadWriteOptions(options, allowed, view.broker()->clock(), &*operation, &batch.durability);
   if (!status.ok()) return status;
   batch.operations.push_back(std::move(*operation));
   return view.broker()->Commit(batch);

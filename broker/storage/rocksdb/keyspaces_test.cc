@@ -159,10 +159,9 @@ TEST_F(KeyspacesTest, S1_ARangeIsDeletedInOneCommitThatNamesEachKey) {
   EXPECT_EQ(committed->revision, 5u);
   EXPECT_EQ(committed->deleted_count, 2u);
   EXPECT_EQ(KeysIn({}), (std::vector<std::string>{"a", "c"}));
-  EXPECT_EQ(HistoryFrom(*store_, 5),
-            (std::vector<OwnedRow>{{5, RowKind::kPut, "c", "w"},
-                                   {5, RowKind::kDelete, "b/1", ""},
-                                   {5, RowKind::kDelete, "b/2", ""}}));
+  EXPECT_EQ(HistoryFrom(*store_, 5), (std::vector<OwnedRow>{{5, RowKind::kPut, "c", "w"},
+                                                            {5, RowKind::kDelete, "b/1", ""},
+                                                            {5, RowKind::kDelete, "b/2", ""}}));
   batch.operations = {range};
   EXPECT_EQ(store_->Commit(batch)->revision, 5u);  // nothing there: no commit
   EXPECT_EQ(Put(*store_, "b/1", "again")->revision, 6u);
