@@ -29,8 +29,9 @@ using Connection = std::unique_ptr<sqlite3, Close>;
 
 class SqliteSession final : public Session {
  public:
-  SqliteSession(const std::string& path, Durability durability)
-      : connection_(Connect(path, durability)),
+  SqliteSession(const std::string& path, Durability durability, std::mutex& writing)
+      : writing_(writing),
+        connection_(Connect(path, durability)),
         get_(Prepare("SELECT value FROM entries WHERE key = ?")),
         put_(Prepare("INSERT OR REPLACE INTO entries VALUES (?, ?)")),
         scan_(Prepare("SELECT key, value FROM entries ORDER BY key")),
@@ -46,14 +47,14 @@ class SqliteSession final : public Session {
   }
 
   void Put(std::string_view key, std::string_view value) override {
-    Bind(put_, 1, key);
-    Bind(put_, 2, value);
-    Run(put_, "INSERT");
+    const std::lock_guard lock(writing_);
+    Insert({key, value});
   }
 
   void PutAll(std::span<const Entry> entries) override {
+    const std::lock_guard lock(writing_);
     Run(begin_, "BEGIN");
-    for (const Entry& entry : entries) Put(entry.key, entry.value);
+    for (const Entry& entry : entries) Insert(entry);
     Run(commit_, "COMMIT");
   }
 
@@ -95,6 +96,12 @@ class SqliteSession final : public Session {
     return Statement(statement);
   }
 
+  void Insert(const Entry& entry) const {
+    Bind(put_, 1, entry.key);
+    Bind(put_, 2, entry.value);
+    Run(put_, "INSERT");
+  }
+
   static void Bind(const Statement& statement, int place, std::string_view bytes) {
     Check(sqlite3_bind_blob64(statement.get(), place, bytes.data(), bytes.size(), SQLITE_STATIC),
           SQLITE_OK, "sqlite3_bind_blob64");
@@ -111,6 +118,7 @@ class SqliteSession final : public Session {
     sqlite3_reset(statement.get());
   }
 
+  std::mutex& writing_;  // the engine's
   const Connection connection_;
   const Statement get_;
   const Statement put_;
@@ -127,7 +135,7 @@ Sqlite::Sqlite(const std::string& folder, Durability durability)
 }
 
 std::unique_ptr<Session> Sqlite::NewSession() {
-  return std::make_unique<SqliteSession>(path_, durability_);
+  return std::make_unique<SqliteSession>(path_, durability_, writing_);
 }
 
 }  // namespace belay::bench

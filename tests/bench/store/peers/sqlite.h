@@ -1,12 +1,15 @@
 // SQLite as a store of keys and values: one table without row ids, a write-ahead log, a connection and prepared
 // statements for each thread, and as much cache as RocksDB has.
 //
+// Writers take turns under a lock, which is in SQLite's favour: its own way to wait for another is to sleep.
+//
 // kSync is synchronous=FULL, kAsync is synchronous=NORMAL: the log is not synced by a commit.
 //
 // Thread safety: as Engine.
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "tests/bench/store/engine.h"
@@ -22,6 +25,7 @@ class Sqlite final : public Engine {
  private:
   const std::string path_;
   const Durability durability_;
+  std::mutex writing_;
 };
 
 }  // namespace belay::bench
