@@ -76,6 +76,8 @@ typedef struct belay_update_options {
 BELAY_API belay_status belay_store_update(belay_handle store, const void *key, uint64_t key_size,
                                           const belay_update_options *options, uint64_t *revision);
 
+typedef struct belay_row belay_row; /* of belay/store.h, whichever of the headers comes first */
+
 /* Puts a row block together, for replies: appends one row to the block of `*size` bytes in `buffer`, which
  * is empty (`*size` 0) at first, and moves `*size` on. `row->struct_size` must be set. A null `row` makes an
  * empty block.
