@@ -7,6 +7,7 @@
 
 #include "broker/engine/validators.h"
 #include "broker/registry/breaker.h"
+#include "broker/registry/handle_table.h"
 
 namespace belay::engine {
 
@@ -32,6 +33,12 @@ Validator::~Validator() { (void)Registry::Release(callback_); }
 
 void Validator::HandlesGone() noexcept {
   if (const auto validators = validators_.lock()) validators->Detached(*this);
+}
+
+// HandlesGone() comes later, on the registry's thread.
+bool Validator::is_attached() const {
+  const registry::Handle handle = handle_;
+  return handle != 0 && registry::HandleTable::Get().IsLive(handle);
 }
 
 bool Validator::Wants(const Operation& operation) const {

@@ -1,8 +1,9 @@
 // One validator: a registry object of kind subscription, and how it is asked.
 //
-// Thread safety: constant once made; any thread.
+// Thread safety: constant once made but for its handle; any thread.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,10 @@ class Validator final : public registry::Object {
   const ValidatorOptions& options() const noexcept { return options_; }
   const registry::Object* callback_object() const noexcept { return callback_object_; }
 
+  // Told once by who attaches it; until then, and when that handle is closed, nobody is to ask.
+  void SetHandle(registry::Handle handle) noexcept { handle_ = handle; }
+  bool is_attached() const;
+
   // Asks about the part of the batch that it wants to see, and puts in what it would have instead.
   // FAILED_PRECONDITION, reason REJECTED, with its words; UNAVAILABLE, reason VALIDATOR_FAILED, if it
   // could not be asked.
@@ -45,6 +50,7 @@ class Validator final : public registry::Object {
   const registry::Object* const callback_object_;  // for telling callbacks apart only
   const std::string callback_label_;
   const std::string label_;
+  std::atomic<registry::Handle> handle_{0};
 };
 
 }  // namespace belay::engine

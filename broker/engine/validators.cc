@@ -55,6 +55,7 @@ Result<Handle> Validators::Attach(const ValidatorOptions& options) {
     list_ = std::make_shared<const List>(std::move(list));
   }
   auto handle = registry_->Insert(Ref<registry::Object>(validator.get()), options.holder);
+  if (handle.ok()) validator->SetHandle(*handle);
   // The callback may have died since it was retained, and its hooks been told before this was one.
   if (!handle.ok() || IsRefusedForGood(Registry::Refusal(*held))) Detached(*validator);
   return handle;
@@ -70,7 +71,7 @@ Result<storage::CommitResult> Validators::Commit(storage::Store& store,
   for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     storage::WriteBatch shown = batch;
     for (const Ref<Validator>& validator : *validators) {
-      if (validator->options().keyspace != batch.keyspace) continue;
+      if (validator->options().keyspace != batch.keyspace || !validator->is_attached()) continue;
       Status status = validator->Ask(store, &shown);
       if (status.ok()) continue;
       if (status.reason() != "VALIDATOR_FAILED" ||
