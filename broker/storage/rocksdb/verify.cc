@@ -1,5 +1,7 @@
 #include "broker/storage/rocksdb/verify.h"
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,36 +45,47 @@ std::unique_ptr<rocksdb::Iterator> ReadAll(const Engine& engine,
   return iterator;
 }
 
-Status VerifyFile(const Engine& engine, const rocksdb::LiveFileMetaData& file) {
-  const rocksdb::Options options = engine.db().GetOptions();
-  rocksdb::SstFileReader reader(options);
-  const std::string path = file.directory + "/" + file.relative_filename;
+// One that is no longer listed was compacted into others: the records say what became of it.
+Status VerifyFile(const Engine& engine, const std::string& name) {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  engine.db().GetLiveFilesMetaData(&files);
+  const auto file = std::find_if(files.begin(), files.end(), [&](const auto& listed) {
+    return listed.relative_filename == name;
+  });
+  if (file == files.end()) return {};
+  rocksdb::SstFileReader reader(engine.db().GetOptions());
+  const std::string path = file->directory + "/" + name;
   rocksdb::Status status = reader.Open(path);
   if (status.ok()) status = reader.VerifyChecksum();
   if (status.ok()) return {};
-  return FromRocks(status, "file " + path + " of column family " + file.column_family_name);
+  return FromRocks(status, "file " + path + " of column family " + file->column_family_name);
 }
 
-Status VerifyRecords(const Engine& engine, rocksdb::ColumnFamilyHandle* family,
-                     const rocksdb::Snapshot* snapshot, Revision last) {
-  const auto iterator = ReadAll(engine, family, snapshot);
+Status VerifyRecords(const Engine& engine, KeyspaceId keyspace) {
+  rocksdb::ColumnFamilyHandle* const family = engine.family(keyspace);
+  if (family == nullptr) return {};  // dropped meanwhile
+  rocksdb::ManagedSnapshot snapshot(&engine.db());
+  const auto last = engine.ReadHistoryEnd(Engine::End::kLast, snapshot.snapshot());
+  if (!last.ok()) return last.status();
+  const auto iterator = ReadAll(engine, family, snapshot.snapshot());
   for (; iterator->Valid(); iterator->Next()) {
     const auto record = DecodeRecord(ToView(iterator->value()));
     const std::string_view key = ToView(iterator->key());
     if (!record) return Corrupt("key " + QuoteKey(key) + ": its record is too short");
-    if (record->mod_revision == 0 || record->mod_revision > last ||
+    if (record->mod_revision == 0 || record->mod_revision > *last ||
         record->create_revision > record->mod_revision) {
       return Corrupt("key " + QuoteKey(key) + " says it was created at revision " +
                      std::to_string(record->create_revision) + " and changed at " +
                      std::to_string(record->mod_revision) + "; the store's last is " +
-                     std::to_string(last));
+                     std::to_string(*last));
     }
   }
   return iterator->status().ok() ? Status() : FromRocks(iterator->status(), "reading all keys");
 }
 
-Status VerifyHistory(const Engine& engine, const rocksdb::Snapshot* snapshot) {
-  const auto iterator = ReadAll(engine, engine.history_family(), snapshot);
+Status VerifyHistory(const Engine& engine) {
+  rocksdb::ManagedSnapshot snapshot(&engine.db());
+  const auto iterator = ReadAll(engine, engine.history_family(), snapshot.snapshot());
   std::optional<Revision> last;
   for (; iterator->Valid(); iterator->Next()) {
     const auto revision = DecodeHistoryKey(ToView(iterator->key()));
@@ -95,37 +108,51 @@ Status VerifyHistory(const Engine& engine, const rocksdb::Snapshot* snapshot) {
   return iterator->status().ok() ? Status() : FromRocks(iterator->status(), "reading the history");
 }
 
+using Piece = std::function<Status(const Engine&)>;
+
+std::vector<Piece> PiecesOf(const Engine& engine) {
+  std::vector<Piece> pieces;
+  std::vector<rocksdb::LiveFileMetaData> files;
+  engine.db().GetLiveFilesMetaData(&files);
+  for (const auto& file : files) {
+    pieces.emplace_back(
+        [name = file.relative_filename](const Engine& now) { return VerifyFile(now, name); });
+  }
+  const auto add_records = [&](KeyspaceId keyspace) {
+    pieces.emplace_back([keyspace](const Engine& now) { return VerifyRecords(now, keyspace); });
+  };
+  add_records(kDefaultKeyspace);
+  for (const auto& [id, keyspace] : engine.keyspaces()) add_records(id);
+  pieces.emplace_back(&VerifyHistory);
+  return pieces;
+}
+
+// Each piece is a Use of its own: who needs to be alone waits for one piece, and `progress`, which is
+// told outside of it, may do so itself (R8).
+Status InEngine(Database& database, const Piece& work) {
+  const Database::Use use(database);
+  if (Status status = use.status(); !status.ok()) return status;
+  const KeepFiles keep(use.engine().db());
+  return work(use.engine());
+}
+
 }  // namespace
 
 Status VerifyStore(Database& database, const Store::Progress& progress) {
-  const Database::Use use(database);
-  if (Status status = use.status(); !status.ok()) return status;
-  const Engine& engine = use.engine();
-  const KeepFiles keep(engine.db());
-  std::vector<rocksdb::LiveFileMetaData> files;
-  engine.db().GetLiveFilesMetaData(&files);
-  std::vector<rocksdb::ColumnFamilyHandle*> families = {engine.family(kDefaultKeyspace)};
-  for (const auto& [id, keyspace] : engine.keyspaces()) families.push_back(keyspace.family);
-
-  const std::uint64_t total = files.size() + families.size() + 1;
-  std::uint64_t done = 0;
-  const auto tell = [&](Status status) {
-    ++done;
-    if (!status.ok() || !progress || progress(done, total)) return status;
+  std::vector<Piece> pieces;
+  Status status = InEngine(database, [&](const Engine& engine) {
+    pieces = PiecesOf(engine);
+    return Status();
+  });
+  if (!status.ok()) return status;
+  const std::uint64_t total = pieces.size();
+  for (std::uint64_t done = 1; done <= total; ++done) {
+    if (status = InEngine(database, pieces[done - 1]); !status.ok()) return status;
+    if (!progress || progress(done, total)) continue;
     return Status(Code::kCancelled, "the check was stopped after " + std::to_string(done) + " of " +
                                         std::to_string(total) + " pieces");
-  };
-  for (const auto& file : files) {
-    if (Status status = tell(VerifyFile(engine, file)); !status.ok()) return status;
   }
-  rocksdb::ManagedSnapshot snapshot(&engine.db());
-  const auto last = engine.ReadHistoryEnd(Engine::End::kLast, snapshot.snapshot());
-  if (!last.ok()) return last.status();
-  for (rocksdb::ColumnFamilyHandle* family : families) {
-    Status status = tell(VerifyRecords(engine, family, snapshot.snapshot(), *last));
-    if (!status.ok()) return status;
-  }
-  return tell(VerifyHistory(engine, snapshot.snapshot()));
+  return {};
 }
 
 }  // namespace belay::storage
