@@ -237,6 +237,8 @@ belay_status belay_batch_commit(belay_handle batch, const belay_write_options* o
     auto& object = static_cast<Batch&>(**found);
     Status status =
         ReadWriteOptions(options, BELAY_WRITE_ASYNC, object.clock(), &none, &durability);
+    if (status.ok() && none.expires_at_ms != 0)
+      status = Invalid("options->ttl_ms belongs to the puts of the batch");
     if (!status.ok()) return Fail(status);
     auto committed = object.Commit(durability);
     if (!committed.ok()) return Fail(committed.status());
