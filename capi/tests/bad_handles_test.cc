@@ -1,21 +1,14 @@
-// Every function, given every sort of handle that it does not take: a code each time, never a crash (R1, I7).
+// Every function of the registry, given every sort of handle that it does not take: a code each time, never a
+// crash (R1, I7).
 #include <cstdint>
 #include <set>
 #include <vector>
 
 #include "capi/tests/fixture.h"
+#include "capi/tests/taker.h"
 
 namespace belay::capi {
 namespace {
-
-// One place where a function of belay.h takes a handle.
-struct Taker {
-  const char* name;
-  std::set<std::uint32_t> kinds;  // that it takes
-  std::function<belay_status(belay_handle)> call;
-  // Of a handle of such a kind that was released.
-  belay_status when_dead = BELAY_STALE;
-};
 
 class BadHandlesTest : public CapiTest {
  protected:
@@ -209,26 +202,9 @@ class BadHandlesTest : public CapiTest {
   const belay_call call_ = BELAY_CALL_INIT;
 };
 
-void ExpectRefused(const Taker& taker, belay_handle handle, belay_status wanted) {
-  EXPECT_EQ(taker.call(handle), wanted)
-      << taker.name << " of a handle of kind " << (handle >> 56U) << ": " << LastMessage();
-}
-
 TEST_F(BadHandlesTest, R1_I7_EachIsToldApart) {
   for (const auto& takers : {OfCallbacks(), OfExecutors(), OfOwnersAndBrokers()}) {
-    for (const Taker& taker : takers) {
-      for (const belay_handle handle : alive_) {
-        if (!taker.kinds.contains(static_cast<std::uint32_t>(handle >> 56U)))
-          ExpectRefused(taker, handle, BELAY_WRONG_KIND);
-      }
-      for (const belay_handle handle : dead_) {
-        const bool would_be_taken = taker.kinds.contains(static_cast<std::uint32_t>(handle >> 56U));
-        ExpectRefused(taker, handle, would_be_taken ? taker.when_dead : BELAY_STALE);
-      }
-      ExpectRefused(taker, ~belay_handle{0}, BELAY_MALFORMED);
-      ExpectRefused(taker, belay_handle{BELAY_KIND_STRAND + 1} << 56U | 1, BELAY_MALFORMED);
-      ExpectRefused(taker, belay_handle{BELAY_KIND_CURSOR} << 56U | 0xff'ffff, BELAY_MALFORMED);
-    }
+    for (const Taker& taker : takers) ExpectToldApart(taker, alive_, dead_);
   }
   EXPECT_EQ(handle_, 0U);
 }

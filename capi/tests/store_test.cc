@@ -4,36 +4,13 @@
 #include <thread>
 #include <vector>
 
-#include "capi/tests/fixture.h"
+#include "capi/tests/store_fixture.h"
 
 namespace belay::capi {
 namespace {
 
-class StoreTest : public ::testing::Test {
+class StoreTest : public StoreFixture {
  protected:
-  void SetUp() override {
-    path_ = ::testing::TempDir() + "/store-" +
-            ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    Open();
-  }
-  void TearDown() override { Close(); }
-
-  void Open() {
-    belay_broker_options options{};
-    options.struct_size = sizeof options;
-    options.store_path = path_.c_str();
-    ASSERT_EQ(belay_open(&options, &broker_), BELAY_OK) << LastMessage();
-    ASSERT_EQ(belay_store_open(broker_, &store_), BELAY_OK) << LastMessage();
-  }
-  void Close() { EXPECT_EQ(belay_close(broker_, kLongMs), BELAY_OK) << LastMessage(); }
-
-  void Put(const std::string& key, const std::string& value) {
-    ASSERT_EQ(belay_store_put(store_, key.data(), key.size(), value.data(), value.size(), nullptr,
-                              nullptr),
-              BELAY_OK)
-        << LastMessage();
-  }
-
   // Keys of a scan, in its order; fails the test unless it ends with `expected_end`.
   std::vector<std::string> Scan(const belay_scan_options* options,
                                 belay_status expected_end = BELAY_END) {
@@ -55,10 +32,6 @@ class StoreTest : public ::testing::Test {
     EXPECT_EQ(belay_release(cursor), BELAY_OK);
     return keys;
   }
-
-  std::string path_;
-  belay_handle broker_ = 0;
-  belay_handle store_ = 0;
 };
 
 TEST_F(StoreTest, I3_AValueLargerThanTheBufferIsToldBySize) {
