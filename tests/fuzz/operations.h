@@ -1,4 +1,4 @@
-// What a program can do: one function for each function of belay.h.
+// What a program can do: one function for each function of the ABI's headers.
 //
 // A new function of the ABI gets a case: a function here that makes up arguments from `world.in` and calls it
 // through world.Checked or world.Opened, and a line at the end of its list (at the end: the corpus names
@@ -15,6 +15,9 @@ using Operation = void (*)(World& world);
 
 std::span<const Operation> RegistryOperations();
 std::span<const Operation> StoreOperations();
+std::span<const Operation> BatchOperations();
+std::span<const Operation> HookOperations();
+std::span<const Operation> MaintenanceOperations();
 std::span<const Operation> NameOperations();
 std::span<const Operation> OwnerOperations();
 std::span<const Operation> ExecutorOperations();

@@ -1,38 +1,12 @@
-// The store, its cursors and watches. Without a store all of it is refused, and must be refused well.
+// The store and its snapshots, read. Without a store all of it is refused, and must be refused well.
 #include <cstring>
+#include <vector>
 
 #include "tests/fuzz/operations.h"
+#include "tests/fuzz/store_arguments.h"
 
 namespace belay::fuzz {
 namespace {
-
-// Bytes as an argument: a pointer and a size that mostly belong together. Huge sizes are refused before
-// anything is read.
-struct Argument {
-  const void* data;
-  std::uint64_t size;
-};
-
-Argument AsArgument(World& world, const std::string& bytes) {
-  switch (world.in.Byte()) {
-    case 255: return {nullptr, bytes.size()};
-    case 254: return {bytes.data(), std::uint64_t{1} << 40U};
-    case 253: return {bytes.data(), ~std::uint64_t{0}};
-    default: return {bytes.data(), bytes.size()};
-  }
-}
-
-struct WriteOptions {
-  explicit WriteOptions(World& world) {
-    room.value.struct_size = world.StructSize(sizeof room.value);
-    // Durable now and then: each costs an fsync.
-    room.value.flags = world.in.Byte() % 8 | (world.in.OneIn(32) ? 0 : BELAY_WRITE_ASYNC);
-    room.value.if_revision = world.in.Byte();
-    given = world.in.OneIn(64) ? nullptr : &room.value;
-  }
-  Padded<belay_write_options> room;
-  const belay_write_options* given;
-};
 
 // Steps through whatever is said to be a row block.
 void ReadRows(World& world, const std::string& block, std::uint64_t position) {
@@ -59,60 +33,42 @@ void StoreOpen(World& world) {
 }
 
 void Get(World& world) {
-  const std::string key = world.in.Bytes();
-  const Argument wanted = AsArgument(world, key);
+  const Bytes key(world);
   char buffer[8];
   std::uint64_t value_size = 0;
   std::uint64_t revision = 0;
   const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
   world.Checked([&] {
-    return belay_store_get(store, wanted.data, wanted.size, world.OrNull(&buffer[0]), sizeof buffer,
-                           world.OrNull(&value_size), world.OrNull(&revision));
-  });
-}
-
-void Put(World& world) {
-  const std::string key = world.in.Bytes();
-  const std::string value = world.in.Bytes();
-  const Argument new_key = AsArgument(world, key);
-  const Argument new_value = AsArgument(world, value);
-  const WriteOptions options(world);
-  std::uint64_t revision = 0;
-  const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
-  world.Checked([&] {
-    return belay_store_put(store, new_key.data, new_key.size, new_value.data, new_value.size,
-                           options.given, world.OrNull(&revision));
-  });
-}
-
-void Delete(World& world) {
-  const std::string key = world.in.Bytes();
-  const Argument old_key = AsArgument(world, key);
-  const WriteOptions options(world);
-  std::uint64_t revision = 0;
-  const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
-  world.Checked([&] {
-    return belay_store_delete(store, old_key.data, old_key.size, options.given,
-                              world.OrNull(&revision));
+    return belay_store_get(store, key.given.data, key.given.size, world.OrNull(&buffer[0]),
+                           sizeof buffer, world.OrNull(&value_size), world.OrNull(&revision));
   });
 }
 
 void Scan(World& world) {
-  const std::string text = world.in.Bytes();
+  const Bytes bound(world);
   Padded<belay_scan_options> options;
   belay_scan_options& given = options.value;
   given.struct_size = world.StructSize(sizeof given);
   given.flags = world.in.OneIn(32) ? world.in.Byte() : world.in.Below(4) & 3U;
   given.limit = world.in.Byte();
   const std::size_t bounds = world.in.Byte();
-  const Argument bound = AsArgument(world, text);
-  if ((bounds & 1U) != 0) given.start = bound.data, given.start_size = bound.size;
-  if ((bounds & 2U) != 0) given.end = bound.data, given.end_size = bound.size;
-  if ((bounds & 4U) != 0) given.prefix = bound.data, given.prefix_size = bound.size;
+  const auto [data, size] = bound.given;
+  if ((bounds & 1U) != 0) given.start = data, given.start_size = size;
+  if ((bounds & 2U) != 0) given.end = data, given.end_size = size;
+  if ((bounds & 4U) != 0) given.prefix = data, given.prefix_size = size;
   if ((bounds & 8U) != 0) given.filter = world.HandleOf(BELAY_KIND_CALLBACK);
   const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
   world.Opened(
       [&](belay_handle* cursor) { return belay_store_scan(store, world.OrNull(&given), cursor); });
+}
+
+// Of a function that fills a buffer with a row block: the size that it asks for must be of use.
+void CheckBlock(World& world, belay_status status, std::string& block, std::uint64_t size) {
+  if (status == BELAY_BUFFER_TOO_SMALL && size <= block.size())
+    Violation("I3", "a larger buffer is asked for by a size that would fit");
+  if (status != BELAY_OK) return;
+  block.resize(static_cast<std::size_t>(size));
+  ReadRows(world, block, 0);
 }
 
 void CursorNext(World& world) {
@@ -122,11 +78,7 @@ void CursorNext(World& world) {
   const belay_status status = world.Checked([&] {
     return belay_cursor_next(cursor, world.OrNull(block.data()), block.size(), world.OrNull(&size));
   });
-  if (status == BELAY_BUFFER_TOO_SMALL && size <= block.size())
-    Violation("I4", "a cursor wants a larger buffer and names a size that would fit");
-  if (status != BELAY_OK) return;
-  block.resize(static_cast<std::size_t>(size));
-  ReadRows(world, block, 0);
+  CheckBlock(world, status, block, size);
 }
 
 void RowsNext(World& world) {
@@ -147,30 +99,78 @@ void RowsNext(World& world) {
   }
 }
 
-void WatchAttach(World& world) {
-  const std::string text = world.in.Bytes();
-  const Argument prefix = AsArgument(world, text);
-  Padded<belay_watch_options> options;
-  belay_watch_options& given = options.value;
-  given.struct_size = world.StructSize(sizeof given);
-  given.flags = world.in.OneIn(32) ? world.in.Byte() : 0;
-  given.prefix = prefix.data;
-  given.prefix_size = prefix.size;
-  given.from_revision = world.in.Byte();
-  given.callback = world.HandleOf(BELAY_KIND_CALLBACK);
+void Snapshot(World& world) {
   const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
-  world.Opened([&](belay_handle* subscription) {
-    return belay_watch_attach(store, world.OrNull(&given), subscription);
+  world.Opened([&](belay_handle* snapshot) { return belay_store_snapshot(store, snapshot); });
+}
+
+void Revision(World& world) {
+  std::uint64_t current = 0;
+  std::uint64_t oldest = 0;
+  const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
+  world.Checked(
+      [&] { return belay_store_revision(store, world.OrNull(&current), world.OrNull(&oldest)); });
+}
+
+void KeyInfo(World& world) {
+  const Bytes key(world);
+  Padded<belay_key_info> info;
+  belay_key_info& given = info.value;
+  given.struct_size = world.StructSize(sizeof given);
+  const bool is_whole = given.struct_size >= sizeof given;
+  const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
+  const belay_status status = world.Checked([&] {
+    return belay_store_key_info(store, key.given.data, key.given.size, world.OrNull(&given));
+  });
+  if (status != BELAY_OK) return;
+  if (!is_whole || given.version == 0 || given.create_revision > given.mod_revision)
+    Violation("S1", "what a key knows of itself cannot be");
+}
+
+void GetMany(World& world) {
+  std::vector<std::string> keys(world.in.Below(6));
+  std::vector<belay_bytes> wanted;
+  for (std::string& key : keys) {
+    key = world.in.Bytes();
+    const auto [data, size] = AsArgument(world, key);
+    wanted.push_back({data, size});
+  }
+  const std::uint64_t count =
+      world.in.OneIn(64) ? ~std::uint64_t{0} << world.in.Below(50) : wanted.size();
+  std::string block(world.in.OneIn(4) ? world.in.Byte() : 4096, '\0');
+  std::uint64_t size = 0;
+  const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
+  const belay_status status = world.Checked([&] {
+    return belay_store_get_many(store, world.OrNull(wanted.data()), count,
+                                world.OrNull(block.data()), block.size(), world.OrNull(&size));
+  });
+  CheckBlock(world, status, block, size);
+}
+
+void Count(World& world) {
+  const Range range(world);
+  std::uint64_t count = 0;
+  const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
+  world.Checked([&] {
+    return belay_store_count(store, range.start.data, range.start.size, range.end.data,
+                             range.end.size, world.OrNull(&count));
   });
 }
 
-void WatchDetach(World& world) {
-  const belay_handle subscription = world.HandleOf(BELAY_KIND_SUBSCRIPTION);
-  world.Checked([&] { return belay_watch_detach(subscription); });
+void Estimate(World& world) {
+  const Range range(world);
+  std::uint64_t keys = 0;
+  std::uint64_t size_bytes = 0;
+  const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
+  world.Checked([&] {
+    return belay_store_estimate(store, range.start.data, range.start.size, range.end.data,
+                                range.end.size, world.OrNull(&keys), world.OrNull(&size_bytes));
+  });
 }
 
 constexpr Operation kOperations[] = {
-    StoreOpen, Get, Put, Delete, Scan, CursorNext, RowsNext, WatchAttach, WatchDetach,
+    StoreOpen, Get,     Scan,    CursorNext, RowsNext, Snapshot,
+    Revision,  KeyInfo, GetMany, Count,      Estimate,
 };
 
 }  // namespace

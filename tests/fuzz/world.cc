@@ -19,7 +19,10 @@ std::uint32_t KindOf(belay_handle handle) { return static_cast<std::uint32_t>(ha
 // Which list a byte chooses from is as fixed as the order in each: the corpus stays what it is.
 std::span<const Operation> OperationsFor(std::size_t choice) {
   if (choice < 128) return RegistryOperations();
-  if (choice < 208) return StoreOperations();
+  if (choice < 156) return StoreOperations();
+  if (choice < 184) return BatchOperations();
+  if (choice < 200) return HookOperations();
+  if (choice < 208) return MaintenanceOperations();
   if (choice < 216) return NameOperations();
   if (choice < 232) return OwnerOperations();
   if (choice < 248) return ExecutorOperations();

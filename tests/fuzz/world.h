@@ -143,6 +143,7 @@ class World {
   static void CheckCallInfo(const belay_call* call);
   static void CheckStatus(belay_status status, int errno_after);
   belay_status Answer(belay_call* call);
+  belay_status ReplyWithRow(belay_call* call, const std::string& key);
   void End();
   static void UnbindAll(belay_handle broker);
   static void OnBrokerEnd(void* world);

@@ -113,10 +113,22 @@ std::int64_t World::Typed(void* context, std::int64_t argument) {
   return argument + 1;
 }
 
+belay_status World::ReplyWithRow(belay_call* call, const std::string& key) {
+  char block[64];
+  belay_row row{};
+  row.struct_size = sizeof row;
+  row.kind = in.OneIn(4) ? BELAY_ROW_DELETE : BELAY_ROW_PUT;
+  row.key = key.data();
+  row.key_size = key.size();
+  std::uint64_t size = 0;
+  if (belay_rows_append(block, sizeof block, &size, &row) != BELAY_OK) return BELAY_OK;
+  return belay_call_reply(call, block, size);
+}
+
 belay_status World::Answer(belay_call* call) {
   Step(in.Below(4));
   const std::string bytes = in.Bytes();
-  switch (in.Below(10)) {
+  switch (in.Below(12)) {
     case 1: return BELAY_OK;
     case 2: return belay_call_fail(call, bytes.c_str());
     case 3: return static_cast<belay_status>(in.Byte()) - 64;
@@ -132,6 +144,9 @@ belay_status World::Answer(belay_call* call) {
       const std::string bitmap(64, static_cast<char>(in.Byte()));
       return belay_call_reply(call, bitmap.data(), in.Below(65));
     }
+    // What validators and updates answer: what they were shown, or a row of the program's.
+    case 10: return belay_call_reply(call, call->request, call->request_size);
+    case 11: return ReplyWithRow(call, bytes);
     default: return belay_call_reply(call, bytes.data(), bytes.size());
   }
 }
