@@ -243,6 +243,21 @@ TEST_F(KeyspaceTest, S1_ARangeIsCountedExactlyAndEstimatedWithoutReading) {
   EXPECT_EQ(belay_store_estimate(store_, nullptr, 0, nullptr, 0, nullptr, nullptr), BELAY_OK);
 }
 
+TEST_F(KeyspaceTest, I7_ARangeThatEndsBeforeItBeginsHoldsNothing) {
+  Put("c", "v");
+  std::uint64_t count = 7;
+  ASSERT_EQ(belay_store_count(store_, "d", 1, "b", 1, &count), BELAY_OK) << LastMessage();
+  EXPECT_EQ(count, 0U);
+  std::uint64_t keys = 7;
+  std::uint64_t size_bytes = 7;
+  ASSERT_EQ(belay_store_estimate(store_, "d", 1, "b", 1, &keys, &size_bytes), BELAY_OK)
+      << LastMessage();
+  EXPECT_EQ(keys, 0U);
+  EXPECT_EQ(size_bytes, 0U);
+  EXPECT_EQ(belay_store_compact(store_, "d", 1, "b", 1), BELAY_OK) << LastMessage();
+  EXPECT_EQ(Get("c"), "v");
+}
+
 TEST_F(KeyspaceTest, S1_HistoryIsKeptUntilItIsTrimmed) {
   for (int i = 0; i < 3; ++i) Put("k", std::to_string(i));
   std::uint64_t oldest = 0;

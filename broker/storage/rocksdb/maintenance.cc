@@ -17,6 +17,11 @@ namespace {
 // Above every key: one byte longer than the longest.
 std::string AboveAllKeys() { return std::string(kMaxKeyBytes + 1, '\xff'); }
 
+// RocksDB takes no range that ends before it begins, and says so by ending the process.
+bool IsEmptyRange(std::string_view start, std::string_view end) {
+  return !end.empty() && end <= start;
+}
+
 struct Property {
   const char* name;  // ours
   const std::string& rocksdb_name;
@@ -31,6 +36,7 @@ base::Result<SizeEstimate> EstimateRangeSize(Database& database, KeyspaceId keys
   rocksdb::DB& db = use.engine().db();
   rocksdb::ColumnFamilyHandle* const family = use.engine().family(keyspace);
   if (family == nullptr) return NoKeyspace(keyspace);
+  if (IsEmptyRange(start, end)) return SizeEstimate();
   const std::string above = AboveAllKeys();
   const auto measure = [&](const rocksdb::Range& range, SizeEstimate* estimate) {
     rocksdb::SizeApproximationOptions options;
@@ -61,6 +67,7 @@ Status CompactKeyspace(Database& database, KeyspaceId keyspace, std::string_view
   if (Status status = use.status(); !status.ok()) return status;
   rocksdb::ColumnFamilyHandle* const family = use.engine().family(keyspace);
   if (family == nullptr) return NoKeyspace(keyspace);
+  if (IsEmptyRange(start, end)) return {};
   const rocksdb::Slice lower = ToSlice(start);
   const rocksdb::Slice upper = ToSlice(end);
   const rocksdb::Status status = use.engine().db().CompactRange(
