@@ -16,6 +16,8 @@ using storage::Revision;
 
 namespace {
 
+constexpr std::chrono::microseconds kDoze(500);
+
 Status NoProgress(Revision from) {
   return Status(Code::kInternal,
                 "revision " + std::to_string(from) + " was announced and is not in the history");
@@ -42,7 +44,11 @@ void Watches::Run() {
       Advance(lock, watch);
       worked = true;
     }
-    if (!worked) Sleep(lock, now_ns);
+    if (worked) {
+      has_dozed_ = false;
+    } else {
+      Sleep(lock, now_ns);
+    }
   }
 }
 
@@ -207,6 +213,10 @@ void Watches::QueueDue(std::int64_t now_ns) {
 
 // The pauses are told by the injected clock; waiting is done in real time, and the clock asked again.
 void Watches::Sleep(Lock& lock, std::int64_t now_ns) {
+  if (!std::exchange(has_dozed_, true)) {
+    wake_.wait_for(lock, kDoze);
+    return;
+  }
   asleep_.store(true);
   if (!HeadIsBehind(now_ns)) {
     std::int64_t until_ns = timers_.empty() ? 0 : timers_.begin()->first;

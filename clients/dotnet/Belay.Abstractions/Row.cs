@@ -10,6 +10,9 @@ public enum RowKind
     Put = 1,
     /// <summary>It was deleted.</summary>
     Delete = 2,
+
+    /// <summary>What the key of the next row had before; only for hooks that ask for it.</summary>
+    Old = 3,
 }
 
 /// <summary>One row of the store, copied.</summary>

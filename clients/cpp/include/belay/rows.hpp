@@ -16,7 +16,8 @@
 
 namespace belay {
 
-enum class RowKind : std::uint32_t { kPut = 1, kDelete = 2 };
+// kOld: what the key of the next row had before; only for hooks that ask for it.
+enum class RowKind : std::uint32_t { kPut = 1, kDelete = 2, kOld = 3 };
 
 struct Row {
   RowKind kind = RowKind::kPut;
@@ -49,7 +50,7 @@ class RowReader {
     const std::uint64_t key_size = Take32();
     const std::uint64_t value_size = Take32();
     Take32();
-    if (row.kind != RowKind::kPut && row.kind != RowKind::kDelete) return Damaged();
+    if (row.kind < RowKind::kPut || row.kind > RowKind::kOld) return Damaged();
     if (key_size + value_size > rest_.size()) return Damaged();
     row.key = rest_.substr(0, key_size);
     row.value = rest_.substr(key_size, value_size);
