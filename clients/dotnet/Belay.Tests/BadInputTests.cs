@@ -132,7 +132,7 @@ public class BadInputTests
             (sizeof(NativeCallbackOptions), Offset(&callback, &callback.Reserved)),
             (sizeof(NativePinInfo), Offset(&pin, &pin.Context)),
             (sizeof(NativeHandleInfo), Offset(&handle, handle.Signature)),
-            (sizeof(NativeWriteOptions), Offset(&write, &write.IfRevision)),
+            (sizeof(NativeWriteOptions), Offset(&write, &write.TtlMs)),
             (sizeof(NativeScanOptions), Offset(&scan, &scan.Filter)),
             (sizeof(NativeWatchOptions), Offset(&watch, &watch.Callback)),
         ];

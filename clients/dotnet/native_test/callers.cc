@@ -173,7 +173,7 @@ uint64_t callers_layout(uint64_t* pairs, uint64_t capacity) {
       {sizeof(belay_callback_options), offsetof(belay_callback_options, reserved)},
       {sizeof(belay_pin_info), offsetof(belay_pin_info, context)},
       {sizeof(belay_handle_info), offsetof(belay_handle_info, signature)},
-      {sizeof(belay_write_options), offsetof(belay_write_options, if_revision)},
+      {sizeof(belay_write_options), offsetof(belay_write_options, ttl_ms)},
       {sizeof(belay_scan_options), offsetof(belay_scan_options, filter)},
       {sizeof(belay_watch_options), offsetof(belay_watch_options, callback)},
   };

@@ -112,13 +112,16 @@ internal unsafe struct NativeHandleInfo
 
 /// <summary><c>belay_write_options</c></summary>
 [StructLayout(LayoutKind.Sequential)]
-internal struct NativeWriteOptions
+internal unsafe struct NativeWriteOptions
 {
     public const uint Async = 1, IfAbsent = 2, ByRevision = 4;
 
     public uint StructSize;
     public uint Flags;
     public ulong IfRevision;
+    public void* IfValue;
+    public ulong IfValueSize;
+    public ulong TtlMs;
 }
 
 /// <summary><c>belay_scan_options</c></summary>
