@@ -76,29 +76,29 @@ grpc::Status StorageService::WithStore(Response* response, Method method) {
     ToWire(store.status(), response->mutable_status());
     return grpc::Status::OK;
   }
-  return method(**store);
+  return method();
 }
 
 grpc::Status StorageService::Get(grpc::ServerContext*, const v1::GetRequest* request,
                                  v1::GetResponse* response) {
-  return WithStore(response, [&](storage::Store& store) {
-    (void)RunGet(store, *request, response);
+  return WithStore(response, [&] {
+    (void)RunGet(hub_.broker(), *request, response);
     return grpc::Status::OK;
   });
 }
 
 grpc::Status StorageService::Put(grpc::ServerContext*, const v1::PutRequest* request,
                                  v1::PutResponse* response) {
-  return WithStore(response, [&](storage::Store& store) {
-    (void)RunPut(store, *request, response);
+  return WithStore(response, [&] {
+    (void)RunPut(hub_.broker(), *request, response);
     return grpc::Status::OK;
   });
 }
 
 grpc::Status StorageService::Delete(grpc::ServerContext*, const v1::DeleteRequest* request,
                                     v1::DeleteResponse* response) {
-  return WithStore(response, [&](storage::Store& store) {
-    (void)RunDelete(store, *request, response);
+  return WithStore(response, [&] {
+    (void)RunDelete(hub_.broker(), *request, response);
     return grpc::Status::OK;
   });
 }
@@ -106,9 +106,8 @@ grpc::Status StorageService::Delete(grpc::ServerContext*, const v1::DeleteReques
 grpc::Status StorageService::Scan(grpc::ServerContext* context, const v1::ScanRequest* request,
                                   grpc::ServerWriter<v1::ScanResponse>* writer) {
   v1::ScanResponse response;
-  const grpc::Status status = WithStore(&response, [&](storage::Store&) {
-    return Pull(hub_, *request, *context, *writer, &response);
-  });
+  const grpc::Status status =
+      WithStore(&response, [&] { return Pull(hub_, *request, *context, *writer, &response); });
   // A failure is told in the last message.
   if (status.ok() && response.has_status()) writer->Write(response);
   return status;

@@ -33,7 +33,7 @@ class StorageService final : public v1::Storage::Service {
                     grpc::ServerWriter<v1::ScanResponse>* writer) override;
 
  private:
-  // Runs `method` with the store, unless there are too many already or there is none.
+  // Runs `method` unless there are too many already, or there is no store.
   template <typename Response, typename Method>
   grpc::Status WithStore(Response* response, Method method);
 

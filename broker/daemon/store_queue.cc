@@ -21,10 +21,10 @@ Status Run(engine::Broker& broker, v1::StoreRequest& request, v1::StoreResponse*
   const auto store = broker.store();
   if (!store.ok()) return store.status();
   switch (request.request_case()) {
-    case v1::StoreRequest::kGet: return RunGet(**store, request.get(), response->mutable_get());
-    case v1::StoreRequest::kPut: return RunPut(**store, request.put(), response->mutable_put());
+    case v1::StoreRequest::kGet: return RunGet(broker, request.get(), response->mutable_get());
+    case v1::StoreRequest::kPut: return RunPut(broker, request.put(), response->mutable_put());
     case v1::StoreRequest::kDelete:
-      return RunDelete(**store, request.delete_(), response->mutable_delete_());
+      return RunDelete(broker, request.delete_(), response->mutable_delete_());
     default:
       return Status(Code::kInvalidArgument, "the store request names no operation known here");
   }

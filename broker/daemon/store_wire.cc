@@ -13,19 +13,19 @@ using base::Status;
 
 namespace {
 
-Result<storage::CommitResult> CommitOne(storage::Store& store, storage::Operation operation,
+Result<storage::CommitResult> CommitOne(engine::Broker& broker, storage::Operation operation,
                                         v1::Durability durability) {
   storage::WriteBatch batch;
   batch.durability =
       durability == v1::DURABILITY_ASYNC ? storage::Durability::kAsync : storage::Durability::kSync;
   batch.operations.push_back(std::move(operation));
-  return store.Commit(batch);
+  return broker.Commit(batch);
 }
 
 }  // namespace
 
-Status RunGet(storage::Store& store, const v1::GetRequest& request, v1::GetResponse* response) {
-  auto record = store.Get(request.key());
+Status RunGet(engine::Broker& broker, const v1::GetRequest& request, v1::GetResponse* response) {
+  auto record = (*broker.store())->Get(request.key());
   if (!record.ok()) {
     ToWire(record.status(), response->mutable_status());
     return record.status();
@@ -37,7 +37,7 @@ Status RunGet(storage::Store& store, const v1::GetRequest& request, v1::GetRespo
   return {};
 }
 
-Status RunPut(storage::Store& store, const v1::PutRequest& request, v1::PutResponse* response) {
+Status RunPut(engine::Broker& broker, const v1::PutRequest& request, v1::PutResponse* response) {
   const auto run = [&]() -> Result<storage::CommitResult> {
     if (request.if_absent() && request.if_revision() != 0) {
       return Status(Code::kInvalidArgument, "if_absent and if_revision exclude each other");
@@ -50,7 +50,7 @@ Status RunPut(storage::Store& store, const v1::PutRequest& request, v1::PutRespo
     put.precondition = request.if_absent()          ? storage::Precondition::kAbsent
                        : request.if_revision() != 0 ? storage::Precondition::kRevision
                                                     : storage::Precondition::kNone;
-    return CommitOne(store, std::move(put), request.durability());
+    return CommitOne(broker, std::move(put), request.durability());
   };
   const auto commit = run();
   if (!commit.ok()) {
@@ -61,7 +61,7 @@ Status RunPut(storage::Store& store, const v1::PutRequest& request, v1::PutRespo
   return {};
 }
 
-Status RunDelete(storage::Store& store, const v1::DeleteRequest& request,
+Status RunDelete(engine::Broker& broker, const v1::DeleteRequest& request,
                  v1::DeleteResponse* response) {
   storage::Operation remove;
   remove.kind = storage::OperationKind::kDelete;
@@ -69,7 +69,7 @@ Status RunDelete(storage::Store& store, const v1::DeleteRequest& request,
   remove.if_revision = request.if_revision();
   remove.precondition =
       request.if_revision() != 0 ? storage::Precondition::kRevision : storage::Precondition::kNone;
-  const auto commit = CommitOne(store, std::move(remove), request.durability());
+  const auto commit = CommitOne(broker, std::move(remove), request.durability());
   Status status;
   if (!commit.ok()) {
     status = commit.status();
