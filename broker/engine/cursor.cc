@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/engine/exclusive_use.h"
+#include "broker/engine/hooks.h"
 
 namespace belay::engine {
 
@@ -121,12 +122,7 @@ Result<std::string> Cursor::Filter(const std::string& block) {
   registry::Request request;
   request.payload = block;
   request.caller = options_.caller;
-  if (options_.filter_timeout_ns != 0) {
-    // Calls are timed by the machine's clock.
-    const std::int64_t now_ns = base::Clock::System().MonotonicNs();
-    request.deadline_ns = now_ns + std::min(options_.filter_timeout_ns,
-                                            std::numeric_limits<std::int64_t>::max() - now_ns);
-  }
+  request.deadline_ns = DeadlineAfter(options_.filter_timeout_ns);
   const registry::Outcome outcome = Registry::Invoke(filter_, std::move(request));
   if (!outcome.status.ok()) {
     return Status(outcome.status.code(), "the scan's filter: " + outcome.status.message(),

@@ -1,8 +1,9 @@
 #include "broker/engine/update.h"
 
-#include <limits>
 #include <optional>
 #include <utility>
+
+#include "broker/engine/hooks.h"
 
 namespace belay::engine {
 
@@ -20,12 +21,7 @@ Result<std::string> Call(const UpdateOptions& options, std::string question) {
   registry::Request request;
   request.payload = std::move(question);
   request.caller = options.caller;
-  if (options.timeout_ns != 0) {
-    // Calls are timed by the machine's clock.
-    const std::int64_t now_ns = base::Clock::System().MonotonicNs();
-    request.deadline_ns =
-        now_ns + std::min(options.timeout_ns, std::numeric_limits<std::int64_t>::max() - now_ns);
-  }
+  request.deadline_ns = DeadlineAfter(options.timeout_ns);
   registry::Outcome outcome = Registry::Invoke(options.callback, std::move(request));
   if (!outcome.status.ok()) return outcome.status;
   return std::move(outcome.reply);

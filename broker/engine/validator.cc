@@ -1,10 +1,10 @@
 #include "broker/engine/validator.h"
 
-#include <limits>
 #include <map>
 #include <utility>
 #include <vector>
 
+#include "broker/engine/hooks.h"
 #include "broker/engine/validators.h"
 #include "broker/registry/breaker.h"
 #include "broker/registry/handle_table.h"
@@ -130,12 +130,7 @@ Status Validator::Ask(storage::Store& store, storage::WriteBatch* batch) const {
   registry::Request request;
   request.payload = std::move(*question);
   request.caller = label_;
-  if (options_.timeout_ns != 0) {
-    // Calls are timed by the machine's clock.
-    const std::int64_t now_ns = base::Clock::System().MonotonicNs();
-    request.deadline_ns =
-        now_ns + std::min(options_.timeout_ns, std::numeric_limits<std::int64_t>::max() - now_ns);
-  }
+  request.deadline_ns = DeadlineAfter(options_.timeout_ns);
   const registry::Outcome outcome = Registry::Invoke(callback_, std::move(request));
   const Status& status = outcome.status;
   if (status.ok()) return outcome.reply.empty() ? Status() : Amend(outcome.reply, batch);

@@ -113,7 +113,8 @@ inline std::vector<std::string> Keys(const std::vector<Change>& changes) {
   return keys;
 }
 
-// A callback of the test's. Counts how often its release function ran; must outlive nothing.
+// A callback of the test's. Counts how often its release function ran; must outlive nothing. When a native
+// one goes no call of it is under way, nor will be: what its function refers to may go next.
 class Probe {
  public:
   using Function = std::function<base::Status(const registry::Request&, std::string* reply)>;
@@ -128,6 +129,17 @@ class Probe {
   static Probe Hosted(registry::Handle owner, Start start, std::string label = "probe") {
     return Probe(owner, std::make_shared<State>(State{nullptr, std::move(start)}),
                  std::move(label));
+  }
+
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+  ~Probe() {
+    if (state_->start) return;
+    // It may have ended already, in whatever way the test is about.
+    (void)registry::Registry::Unregister(handle_, base::Code::kUnregistered);
+    constexpr std::int64_t kPatienceNs =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(kTestPatience).count();
+    (void)registry::Registry::Drain(handle_, kPatienceNs);
   }
 
   registry::Handle handle() const { return handle_; }
