@@ -131,10 +131,11 @@ class Probe {
                  std::move(label));
   }
 
-  Probe(const Probe&) = delete;
-  Probe& operator=(const Probe&) = delete;
+  Probe(Probe&& other) noexcept
+      : state_(std::move(other.state_)), handle_(std::exchange(other.handle_, 0)) {}
+  Probe& operator=(Probe&&) = delete;
   ~Probe() {
-    if (state_->start) return;
+    if (state_ == nullptr || state_->start) return;
     // It may have ended already, in whatever way the test is about.
     (void)registry::Registry::Unregister(handle_, base::Code::kUnregistered);
     constexpr std::int64_t kPatienceNs =
