@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "broker/base/deadline.h"
 #include "broker/engine/exclusive_use.h"
 #include "broker/engine/hooks.h"
 
@@ -122,7 +123,7 @@ Result<std::string> Cursor::Filter(const std::string& block) {
   registry::Request request;
   request.payload = block;
   request.caller = options_.caller;
-  request.deadline_ns = DeadlineAfter(options_.filter_timeout_ns);
+  request.deadline_ns = base::DeadlineAfter(options_.filter_timeout_ns);
   const registry::Outcome outcome = Registry::Invoke(filter_, std::move(request));
   if (!outcome.status.ok()) {
     return Status(outcome.status.code(), "the scan's filter: " + outcome.status.message(),

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "broker/base/deadline.h"
 #include "broker/engine/hooks.h"
 
 namespace belay::engine {
@@ -21,7 +22,7 @@ Result<std::string> Call(const UpdateOptions& options, std::string question) {
   registry::Request request;
   request.payload = std::move(question);
   request.caller = options.caller;
-  request.deadline_ns = DeadlineAfter(options.timeout_ns);
+  request.deadline_ns = base::DeadlineAfter(options.timeout_ns);
   registry::Outcome outcome = Registry::Invoke(options.callback, std::move(request));
   if (!outcome.status.ok()) return outcome.status;
   return std::move(outcome.reply);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/base/deadline.h"
 #include "broker/engine/hooks.h"
 #include "broker/engine/validators.h"
 #include "broker/registry/breaker.h"
@@ -130,7 +131,7 @@ Status Validator::Ask(storage::Store& store, storage::WriteBatch* batch) const {
   registry::Request request;
   request.payload = std::move(*question);
   request.caller = label_;
-  request.deadline_ns = DeadlineAfter(options_.timeout_ns);
+  request.deadline_ns = base::DeadlineAfter(options_.timeout_ns);
   const registry::Outcome outcome = Registry::Invoke(callback_, std::move(request));
   const Status& status = outcome.status;
   if (status.ok()) return outcome.reply.empty() ? Status() : Amend(outcome.reply, batch);

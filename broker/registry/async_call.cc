@@ -3,6 +3,7 @@
 #include <new>
 #include <thread>
 
+#include "broker/base/deadline.h"
 #include "broker/registry/call.h"
 #include "broker/registry/gate.h"
 #include "broker/registry/pin.h"
@@ -16,10 +17,6 @@ using base::Status;
 namespace {
 
 static_assert(sizeof(AsyncCall) <= CallSlot::kCallBytes);
-
-bool IsPast(std::int64_t deadline_ns) {
-  return deadline_ns != 0 && base::Clock::System().MonotonicNs() >= deadline_ns;
-}
 
 AsyncCall& CallIn(CallSlot& slot) noexcept {
   return *std::launder(reinterpret_cast<AsyncCall*>(slot.call));
@@ -112,7 +109,7 @@ bool AsyncCall::Begin() {
     Finish({Status(Code::kCancelled, "cancelled in time"), Certainty::kNotSent, {}});
     return false;
   }
-  if (IsPast(request.deadline_ns)) {
+  if (base::IsPast(request.deadline_ns)) {
     Finish({Status(Code::kDeadlineExceeded, "the deadline passed while the call was queued"),
             Certainty::kNotSent,
             {}});

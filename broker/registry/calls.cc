@@ -1,13 +1,13 @@
 // Calls that need more than a pin: refused ones, and those by bytes.
 #include <cxxabi.h>
 
-#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <optional>
 
+#include "broker/base/deadline.h"
 #include "broker/registry/pin.h"
 #include "broker/registry/refusal.h"
 #include "broker/registry/registry.h"
@@ -159,15 +159,12 @@ Outcome Registry::Invoke(Handle handle, Request request) {
   const auto answered = [&] { return waiter->outcome.has_value(); };
   if (deadline_ns == 0) {
     waiter->answered.wait(lock, answered);
-  } else {
-    const auto left = std::chrono::nanoseconds(deadline_ns - base::Clock::System().MonotonicNs());
-    if (!waiter->answered.wait_for(lock, left, answered)) {
-      lock.unlock();
-      ReportTimeout(handle);
-      return {Status(Code::kDeadlineExceeded, "the callback did not answer before the deadline"),
-              Certainty::kSentUnknown,
-              {}};
-    }
+  } else if (!waiter->answered.wait_until(lock, base::TimePointOf(deadline_ns), answered)) {
+    lock.unlock();
+    ReportTimeout(handle);
+    return {Status(Code::kDeadlineExceeded, "the callback did not answer before the deadline"),
+            Certainty::kSentUnknown,
+            {}};
   }
   return std::move(*waiter->outcome);
 }

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "broker/base/brief_lock.h"
+#include "broker/base/deadline.h"
 #include "broker/registry/pin.h"
 #include "broker/registry/refusal.h"
 #include "broker/registry/registry.h"
@@ -16,8 +17,6 @@ using base::Status;
 
 namespace {
 
-// wait_for of a huge duration overflows in the library: a day is for ever here.
-constexpr std::int64_t kLongestNs = std::int64_t{86'400} * 1'000'000'000;
 // Most drains are over by then.
 constexpr std::int64_t kPromptNs = 1'000'000;
 // For how long a drain looks, giving up its processor to the reaper in between, before it sleeps: about what it
@@ -71,7 +70,7 @@ class Waiter {
 // From the last to the first: the reaper releases callbacks in the order in which they began to drain, which is
 // mostly that of the handles. So there is one wait, and the others are found released.
 Status Registry::Drain(std::span<const Handle> handles, std::int64_t timeout_ns) {
-  const std::int64_t deadline_ns = NowNs() + std::min(timeout_ns, kLongestNs);
+  const std::int64_t deadline_ns = NowNs() + std::min(timeout_ns, base::kForEverNs);
   for (; !handles.empty(); handles = handles.first(handles.size() - 1)) {
     if (auto drained = DrainOne(handles.back(), deadline_ns); !drained.ok()) return drained;
   }
@@ -163,7 +162,7 @@ Status Registry::Suspend(Handle handle, std::int64_t timeout_ns) {
   }
   HandleTable& table = HandleTable::Get();
   const base::Clock& clock = *registry.options_.clock;
-  const std::int64_t deadline_ns = clock.MonotonicNs() + std::min(timeout_ns, kLongestNs);
+  const std::int64_t deadline_ns = clock.MonotonicNs() + std::min(timeout_ns, base::kForEverNs);
   registry.LookAtCalls();
   const Waiter waiter;
   while (true) {

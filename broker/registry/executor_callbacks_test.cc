@@ -1,4 +1,7 @@
 // Callbacks on executors: where they and their release functions run, and how many calls fit (R5, R7, R10, R14).
+#include <limits>
+#include <utility>
+
 #include "broker/registry/executor_callbacks_test_util.h"
 
 namespace belay::registry {
@@ -19,6 +22,18 @@ TEST_F(ExecutorTest, R10_AQueuesCallbackRunsWhereItIsPolled) {
   EXPECT_TRUE(Eventually([&] { return Run() != 0; }));
   caller.join();
   EXPECT_EQ(where, std::this_thread::get_id());
+}
+
+TEST_F(ExecutorTest, I7_ADeadlineAtTheEndOfTimeIsWaitedFor) {
+  Probe& probe = NewProbe();
+  const Handle handle = RegisterOnQueue(probe);
+  std::thread caller([&] {
+    Request request = Bytes("ping");
+    request.deadline_ns = std::numeric_limits<std::int64_t>::max();
+    EXPECT_TRUE(Registry::Invoke(handle, std::move(request)).status.ok());
+  });
+  EXPECT_TRUE(Eventually([&] { return Run() != 0; }));
+  caller.join();
 }
 
 TEST_F(ExecutorTest, R10_AFullQueueRefusesBeforeAnythingBegins) {

@@ -1,6 +1,6 @@
 #include "broker/registry/gate.h"
 
-#include <chrono>
+#include "broker/base/deadline.h"
 
 namespace belay::registry {
 
@@ -32,8 +32,7 @@ Status Gate::Enter(Caller caller, std::int64_t deadline_ns) {
   if (deadline_ns == 0) {
     self.changed.wait(lock, over);
   } else {
-    const std::chrono::steady_clock::time_point deadline{std::chrono::nanoseconds(deadline_ns)};
-    (void)self.changed.wait_until(lock, deadline, over);
+    (void)self.changed.wait_until(lock, base::TimePointOf(deadline_ns), over);
   }
   if (self.let_in) return {};
   if (closed_) return {Code::kUnregistered, "callback \"" + name_ + "\" takes no more calls"};

@@ -30,6 +30,7 @@ enum class PausePoint {
   kMarkBeforeExchange,      // the call is seen to be live
   kTakeBackBeforeExchange,  // the call is seen to be the host's
   kTakeDoneBeforeMove,      // the call has ended, and its completion is still in it
+  kCountBeforeNap,          // a thread's count was read, and found in the middle of a move
 };
 
 #if defined(BELAY_PAUSES)

@@ -205,5 +205,29 @@ TEST_F(RaceTest, R13_AForkWhileALockIsHeldLeavesAChildThatAnswers) {
   EXPECT_TRUE(Call(other).ok());
 }
 
+// A thread that the system stops between the stores of a move, for as long as it likes.
+TEST_F(RaceTest, R15_ACountThatItsThreadIsMovingIsReadOnlyWhenItHasMoved) {
+  constexpr Handle kHandle = 0x77;
+  constexpr std::uint64_t kCalls = 3;
+  ThreadRecord record;
+  CallCell& cell = record.cells[0];
+  record.high_water = 1;
+  cell.counted = kHandle;
+  cell.sequence = kCalls;
+  record.moves = 1;
+  record.counts.Log(kHandle, kCalls);  // both there and still in the cell
+
+  Stop stop(PausePoint::kCountBeforeNap);
+  std::uint64_t count = 0;
+  std::thread reader([&] { count = record.CountOf(kHandle); });
+  EXPECT_TRUE(stop.Reached());
+  cell.counted = 0;
+  cell.counted_from = kCalls;
+  record.moves = 2;
+  stop.LetGo();
+  reader.join();
+  EXPECT_EQ(count, kCalls);
+}
+
 }  // namespace
 }  // namespace belay::registry

@@ -3,27 +3,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "broker/base/brief_lock.h"
+#include "broker/base/deadline.h"
 
 namespace belay::registry {
 namespace {
 
 using base::Code;
 using base::Status;
-using std::chrono::steady_clock;
-
-// For ever is half of what fits, 146 years, so that the sum with now() fits.
-steady_clock::time_point DeadlineAfter(std::int64_t timeout_ns) {
-  constexpr std::int64_t kLongest = std::numeric_limits<std::int64_t>::max() / 2;
-  const std::int64_t wait_ns = timeout_ns < 0 ? kLongest : std::min(timeout_ns, kLongest);
-  return steady_clock::now() + std::chrono::nanoseconds(wait_ns);
-}
 
 // How often an empty queue is looked at before a sleep: for some ten microseconds, what a sleep and a wake-up cost.
 constexpr int kLooks = 400;
@@ -115,7 +105,8 @@ Polled Queue::Poll(std::span<Work*> out, std::int64_t timeout_ns) {
   if (backlog_.empty() && timeout_ns != 0 && !backlog_.closed() && interrupts_ == 0)
     LookOut(lock, out.size());
   if (backlog_.empty() && timeout_ns != 0) {
-    const auto deadline = DeadlineAfter(timeout_ns);
+    const auto deadline =
+        base::TimePointOf(base::DeadlineAfter(timeout_ns < 0 ? base::kForEverNs : timeout_ns));
     bool in_time = true;
     while (backlog_.empty() && !backlog_.closed()) {
       if (interrupts_ > 0) {

@@ -4,6 +4,7 @@
 // away; whatever refuses it takes back what came before.
 #include <cxxabi.h>
 
+#include "broker/base/deadline.h"
 #include "broker/registry/gate.h"
 #include "broker/registry/pin.h"
 #include "broker/registry/refusal.h"
@@ -15,10 +16,6 @@ using base::Code;
 using base::Status;
 
 namespace {
-
-bool IsPast(std::int64_t deadline_ns) {
-  return deadline_ns != 0 && base::Clock::System().MonotonicNs() >= deadline_ns;
-}
 
 // Why a handle that is not gated cannot be submitted to.
 Status NotGated(Handle handle) {
@@ -234,7 +231,7 @@ void Registry::CountOut(Callback& callback, AsyncCall& call, Code outcome) {
 }
 
 Status Registry::SubmitCall(Handle handle, std::unique_ptr<AsyncCall>& call) {
-  if (IsPast(call->request.deadline_ns)) {
+  if (base::IsPast(call->request.deadline_ns)) {
     return Status(Code::kDeadlineExceeded, "the deadline had passed before the call");
   }
   if (!LooksGated(handle)) {

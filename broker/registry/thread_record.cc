@@ -5,16 +5,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <new>
+#include <thread>
 
 #include "broker/registry/callback.h"
 #include "broker/registry/handle_table.h"
+#include "broker/registry/pause.h"
 
 namespace belay::registry {
 namespace {
 
-// A count is read again while its thread moves it. More often would mean a thread stopped in mid-move.
-constexpr int kMostReads = 1000;
+// A count is read again while its thread moves it: a few stores, unless the system has taken the processor away in
+// mid-move, so that after some reads only sleeping helps.
+constexpr int kQuickReads = 1000;
+constexpr std::chrono::microseconds kNap{50};
+// About a second. Only a debugger stops a thread for so long, and who lists callbacks meanwhile must not hang.
+constexpr int kMostNaps = 10'000;
 
 }  // namespace
 
@@ -23,21 +30,29 @@ thread_local constinit ThreadRecord* tls_record __attribute__((tls_model("initia
 
 std::uint64_t ThreadRecord::CountOf(Handle handle) const noexcept {
   std::uint64_t calls = 0;
-  for (int read = 0; read < kMostReads; ++read) {
-    // A sequence lock whose data are atomic: a change seen by an acquire load brings the odd `moves` before
-    // it along, so that the last load here sees it.
-    const std::uint64_t before = moves.load(std::memory_order_acquire);
-    calls = counts.Find(handle);
-    const std::uint32_t reach = high_water.load(std::memory_order_relaxed);
-    for (std::uint32_t i = 0; i < reach; ++i) {
-      const CallCell& cell = cells[i];
-      if (cell.counted.load(std::memory_order_acquire) != handle) continue;
-      const std::uint64_t from = cell.counted_from.load(std::memory_order_acquire);
-      calls += cell.sequence.load(std::memory_order_acquire) - from;
-    }
-    if (before % 2 == 0 && moves.load(std::memory_order_relaxed) == before) break;
+  for (int read = 0; read < kQuickReads; ++read)
+    if (TryCountOf(handle, &calls)) return calls;
+  for (int nap = 0; nap < kMostNaps; ++nap) {
+    Pause(PausePoint::kCountBeforeNap);
+    std::this_thread::sleep_for(kNap);
+    if (TryCountOf(handle, &calls)) return calls;
   }
   return calls;
+}
+
+// A sequence lock whose data are atomic: a change seen by an acquire load brings the odd `moves` before it along, so
+// that the last load here sees it.
+bool ThreadRecord::TryCountOf(Handle handle, std::uint64_t* calls) const noexcept {
+  const std::uint64_t before = moves.load(std::memory_order_acquire);
+  *calls = counts.Find(handle);
+  const std::uint32_t reach = high_water.load(std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < reach; ++i) {
+    const CallCell& cell = cells[i];
+    if (cell.counted.load(std::memory_order_acquire) != handle) continue;
+    const std::uint64_t from = cell.counted_from.load(std::memory_order_acquire);
+    *calls += cell.sequence.load(std::memory_order_acquire) - from;
+  }
+  return before % 2 == 0 && moves.load(std::memory_order_relaxed) == before;
 }
 
 ThreadRecord* HandleTable::Thread() noexcept {

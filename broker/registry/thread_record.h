@@ -84,6 +84,10 @@ struct alignas(64) ThreadRecord {
   }
   // Calls through `handle` that are not in its object's total yet. Any thread.
   std::uint64_t CountOf(Handle handle) const noexcept;
+
+ private:
+  // As CountOf, but false, and any number, if the thread moved a count meanwhile.
+  bool TryCountOf(Handle handle, std::uint64_t* calls) const noexcept;
 };
 
 // The calling thread's record, or null before its first slow call. Initial-exec TLS: one load.

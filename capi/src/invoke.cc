@@ -4,7 +4,7 @@
 // not "a live inline callback answered OK and its reply fitted" leaves it for a function below.
 #include <utility>
 
-#include "broker/base/clock.h"
+#include "broker/base/deadline.h"
 #include "broker/registry/pin.h"
 #include "broker/registry/registry.h"
 #include "capi/src/call.h"
@@ -137,8 +137,6 @@ belay_status ConcludeWithoutText(registry::Callback& callback, belay_call* call,
   }
 }
 
-bool IsPast(std::int64_t deadline_ns) { return base::Clock::System().MonotonicNs() >= deadline_ns; }
-
 // `size` if there is no pointer to so many bytes; else 0. Arithmetic, where a condition would jump.
 inline std::uint64_t SizeWithoutPointer(const void* bytes, std::uint64_t size) noexcept {
   return -static_cast<std::uint64_t>(bytes == nullptr) & size;
@@ -212,7 +210,7 @@ Status CheckCall(const belay_call* call) {
     return invalid("call->request or call->reply is null with a size: give both or neither");
   if (call->request_size > static_cast<std::uint64_t>(PTRDIFF_MAX))
     return invalid("call->request_size is too large");
-  if (call->deadline_ns != 0 && IsPast(call->deadline_ns))
+  if (base::IsPast(call->deadline_ns))
     return Status(Code::kDeadlineExceeded, "the deadline had passed before the call");
   return {};
 }
