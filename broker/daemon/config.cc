@@ -28,6 +28,7 @@ constexpr std::array kSettings = {
                 "Where to listen: unix:/path, or 127.0.0.1:port with --allow-plaintext-loopback; "
                 "repeatable"},
     Description{"data", "Folder of the store, made if missing; none: no store"},
+    Description{"backup-dir", "Folder in which clients may have backups made; none: they may not"},
     Description{"log-level", "trace, debug, info, warning, error, off (default info)"},
     Description{"socket-mode", "Permissions of unix sockets, octal (default 0660)"},
     Description{"drain-timeout",
@@ -36,6 +37,8 @@ constexpr std::array kSettings = {
     Description{"max-payload-bytes", "Bytes of one call's payload or reply"},
     Description{"max-calls-in-flight", "Unanswered calls of one session, as caller and as host"},
     Description{"max-handles", "Callbacks and handles of one session"},
+    Description{"max-snapshots", "Snapshots of the store that one session may hold"},
+    Description{"max-store-requests", "Unanswered store requests of one session"},
 };
 constexpr const char* kPlaintext = "allow-plaintext-loopback";
 
@@ -95,6 +98,8 @@ Status Check(const Settings& settings, Config* config) {
     config->listen.push_back(std::move(*address));
   }
   if (const auto* const setting = settings.Find("data")) config->data = setting->values.back();
+  if (const auto* const setting = settings.Find("backup-dir"))
+    config->backup_dir = setting->values.back();
   if (const auto* const setting = settings.Find("log-level")) {
     constexpr std::array kLevels = {"trace", "debug", "info", "warning", "error", "off"};
     config->log_level = setting->values.back();
@@ -115,7 +120,9 @@ Status Check(const Settings& settings, Config* config) {
   for (const auto& [name, bound] : {std::pair{"max-frame-bytes", &limits.max_frame_bytes},
                                     std::pair{"max-payload-bytes", &limits.max_payload_bytes},
                                     std::pair{"max-calls-in-flight", &limits.max_calls_in_flight},
-                                    std::pair{"max-handles", &limits.max_handles}}) {
+                                    std::pair{"max-handles", &limits.max_handles},
+                                    std::pair{"max-snapshots", &limits.max_snapshots},
+                                    std::pair{"max-store-requests", &limits.max_store_requests}}) {
     if (auto status = ReadBound(settings, name, bound); !status.ok()) return status;
   }
   return {};

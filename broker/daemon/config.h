@@ -19,7 +19,8 @@ namespace belay::daemon {
 
 struct Config {
   std::vector<ListenAddress> listen;
-  std::string data;  // folder of the store; empty: none
+  std::string data;        // folder of the store; empty: none
+  std::string backup_dir;  // where backups of it are made; empty: nowhere
   std::string log_level = "info";
   std::uint32_t socket_mode = 0660;
   std::int64_t drain_timeout_ms = 10'000;

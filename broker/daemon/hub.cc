@@ -8,7 +8,7 @@ namespace belay::daemon {
 
 Hub::Hub(HubOptions options)
     : store_workers(options.store_threads),
-      filter_workers(options.filter_threads),
+      hook_workers(options.hook_threads),
       options_(std::move(options)) {}
 
 Hub::~Hub() = default;
@@ -76,7 +76,7 @@ void Hub::CheckDrained() {
 
 void Hub::StopWorkers() {
   store_workers.join();
-  filter_workers.join();
+  hook_workers.join();
 }
 
 }  // namespace belay::daemon

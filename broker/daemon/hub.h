@@ -3,9 +3,9 @@
 // Invariants
 //   - Sessions, deadlines and everything reached through them are touched by the loop's thread alone;
 //     other threads come through the inbox.
-//   - Nothing that may block runs on the loop's thread: store requests run on `store_workers`, scans
-//     with a filter, which wait for a host, on `filter_workers`, so that a slow filter delays neither
-//     calls nor other store requests.
+//   - Nothing that may block runs on the loop's thread: store requests run on `store_workers`; those
+//     that wait for a callback (scans with a filter, updates, writes that a validator wants to see) on
+//     `hook_workers`, so that a slow one delays neither calls nor other store requests.
 //
 // Thread safety: as said beside each member; inbox and stats from any thread.
 #pragma once
@@ -66,7 +66,8 @@ struct HubOptions {
   const base::Clock* clock = &base::Clock::System();
   std::uint64_t epoch = 0;
   unsigned store_threads = 16;  // commits that one group commit can take together
-  unsigned filter_threads = 8;
+  unsigned hook_threads = 64;   // requests that can wait for a callback at a time
+  std::string backup_dir;       // where backups are made; empty: nowhere
 };
 
 class Hub {
@@ -80,6 +81,7 @@ class Hub {
   const Limits& limits() const { return options_.limits; }
   const base::Clock& clock() const { return *options_.clock; }
   std::uint64_t epoch() const { return options_.epoch; }
+  const std::string& backup_dir() const { return options_.backup_dir; }
   void Log(registry::LogLevel level, std::string_view text) const;
 
   // Starts a call. Whatever runs elsewhere has been handed to its host, or refused, on return: tells
@@ -114,7 +116,7 @@ class Hub {
   Deadlines deadlines;
   Stats stats;
   asio::thread_pool store_workers;
-  asio::thread_pool filter_workers;
+  asio::thread_pool hook_workers;
 
  private:
   void CheckDrained();

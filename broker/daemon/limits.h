@@ -13,6 +13,8 @@ struct Limits {
   std::uint32_t max_payload_bytes = 16U << 20U;
   std::uint32_t max_calls_in_flight = 65'536;  // as a caller; and as a host, calls not yet answered
   std::uint32_t max_handles = 262'144;
+  std::uint32_t max_snapshots = 256;         // each keeps old values on disk
+  std::uint32_t max_store_requests = 1'024;  // not yet answered
 
   std::uint32_t default_call_timeout_ms = 30'000;
   // Frames towards a client are packed up to this, unless a single operation is larger.
@@ -21,8 +23,6 @@ struct Limits {
   // it gets no new calls to run.
   std::size_t pause_reading_bytes = std::size_t{8} << 20U;
   std::size_t max_queued_bytes = std::size_t{64} << 20U;
-  // Store requests of one session that are not yet answered.
-  std::uint32_t max_store_requests = 1'024;
   // Row blocks of one scan that the client's stream has not yet taken.
   std::uint32_t scan_blocks_ahead = 4;
   std::size_t scan_block_bytes = std::size_t{256} << 10U;

@@ -12,24 +12,27 @@ using base::Code;
 using base::Status;
 
 ScanJob::ScanJob(std::shared_ptr<StoreQueue> queue, std::uint64_t request_id,
-                 const v1::ScanRequest& request, registry::Handle filter, std::string caller)
+                 const v1::ScanRequest& request, StoreReferences references, std::string caller)
     : queue_(std::move(queue)),
       request_id_(request_id),
       request_(request),
-      filter_(filter),
+      references_(std::move(references)),
       caller_(std::move(caller)) {}
 
 ScanJob::~ScanJob() {
-  if (filter_ != 0) (void)registry::Registry::Release(filter_);
+  if (references_.callback != 0) (void)registry::Registry::Release(references_.callback);
 }
 
 void ScanJob::Open() {
   if (queue_->stopped()) return;
-  engine::CursorOptions options;
-  auto scan = ToScanOptions(request_);
+  engine::Broker& broker = queue_->hub().broker();
+  if (auto store = broker.store(); !store.ok()) return End(store.status());
+  auto scan = ToScanOptions(broker, references_.snapshot, request_);
+  references_.snapshot.reset();
   if (!scan.ok()) return End(scan.status());
+  engine::CursorOptions options;
   options.scan = std::move(*scan);
-  options.filter = filter_;
+  options.filter = references_.callback;
   options.caller = caller_;
   auto cursor = engine::Cursor::Open(queue_->hub().shared_broker(), options);
   if (!cursor.ok()) return End(cursor.status());
@@ -39,7 +42,7 @@ void ScanJob::Open() {
 
 void ScanJob::PullLater() {
   Hub& hub = queue_->hub();
-  asio::post(filter_ != 0 ? hub.filter_workers : hub.store_workers,
+  asio::post(references_.callback != 0 ? hub.hook_workers : hub.store_workers,
              [self = shared_from_this()] { self->Pull(); });
 }
 
@@ -72,7 +75,10 @@ void ScanJob::OnTaken() {
 }
 
 void ScanJob::End(const Status& status) {
-  queue_->Finish([id = request_id_, status](Session& session) { session.ReplyStatus(id, status); });
+  const storage::Revision revision = status.ok() ? cursor_->revision() : 0;
+  queue_->Finish([id = request_id_, status, revision](Session& session) {
+    session.SendScanEnd(id, status, revision);
+  });
 }
 
 }  // namespace belay::daemon

@@ -16,6 +16,7 @@
 
 #include "belay/v1/storage.pb.h"
 #include "broker/base/status.h"
+#include "broker/daemon/store_job.h"
 #include "broker/daemon/store_queue.h"
 #include "broker/engine/cursor.h"
 
@@ -23,9 +24,9 @@ namespace belay::daemon {
 
 class ScanJob : public std::enable_shared_from_this<ScanJob> {
  public:
-  // Takes over `filter`.
+  // Takes over `references.callback`, the filter.
   ScanJob(std::shared_ptr<StoreQueue> queue, std::uint64_t request_id,
-          const v1::ScanRequest& request, registry::Handle filter, std::string caller);
+          const v1::ScanRequest& request, StoreReferences references, std::string caller);
   ~ScanJob();
 
   // Takes the snapshot, then goes on by itself.
@@ -40,7 +41,7 @@ class ScanJob : public std::enable_shared_from_this<ScanJob> {
   const std::shared_ptr<StoreQueue> queue_;
   const std::uint64_t request_id_;
   const v1::ScanRequest request_;
-  const registry::Handle filter_;
+  StoreReferences references_;
   const std::string caller_;
   registry::Ref<engine::Cursor> cursor_;
 

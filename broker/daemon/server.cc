@@ -96,6 +96,7 @@ Status Server::OpenBroker() {
   hub_options.broker = std::move(*broker);
   hub_options.limits = config_.limits;
   hub_options.log = log_;
+  hub_options.backup_dir = config_.backup_dir;
   hub_ = std::make_unique<Hub>(std::move(hub_options));
   return {};
 }

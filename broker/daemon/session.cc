@@ -73,9 +73,9 @@ void Session::Apply(v1::ClientOperation& operation) {
     case Operation::kResolve:
       return OnResolve(operation.resolve().request_id(), operation.resolve().name());
     case Operation::kAttachWatch: return OnAttachWatch(operation.attach_watch());
+    case Operation::kAttachValidator: return OnAttachValidator(operation.attach_validator());
     case Operation::kDetachWatch:
-      return OnDetachWatch(operation.detach_watch().request_id(),
-                           operation.detach_watch().handle());
+      return OnDetach(operation.detach_watch().request_id(), operation.detach_watch().handle());
     case Operation::kStore: return OnStore(*operation.mutable_store());
     case Operation::kPing:
       outbox_.Add().mutable_pong()->set_nonce(operation.ping().nonce());
@@ -132,6 +132,8 @@ void Session::OnHello(const v1::Hello& hello) {
   limits.set_max_payload_bytes(hub_.limits().max_payload_bytes);
   limits.set_max_calls_in_flight(hub_.limits().max_calls_in_flight);
   limits.set_max_handles(hub_.limits().max_handles);
+  limits.set_max_snapshots(hub_.limits().max_snapshots);
+  limits.set_max_store_requests(hub_.limits().max_store_requests);
   hub_.Log(registry::LogLevel::kInfo, "session " + std::to_string(id_) + " of \"" + client_name_ +
                                           "\" (" + instance_ + ") opened from " + peer_name_);
   peer_->WantsFlush();
@@ -197,12 +199,13 @@ void Session::End() {
 
   store_->Stop();
   for (const auto& [number, entry] : table_.entries()) {
-    if (entry.is_watch) (void)registry::Registry::Release(entry.handle);
+    if (entry.kind == WireTable::Kind::kSubscription)
+      (void)registry::Registry::Release(entry.handle);
   }
   const auto waiting = std::exchange(waiting_, {});
   for (const auto& [call_id, call] : waiting) hub_.Cancel(call.host_call);
   for (const auto& [number, entry] : table_.entries()) {
-    if (!entry.is_registrant) continue;
+    if (entry.kind != WireTable::Kind::kHosted) continue;
     hub_.broker().UnbindCallback(entry.handle);
     (void)registry::Registry::Unregister(entry.handle, Code::kHostLost);
   }

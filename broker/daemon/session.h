@@ -5,7 +5,7 @@
 // hosts and the handles that it holds.
 //
 // Life. NEW until Hello, OPEN, then ENDED, once, by whichever comes first: the stream closes, the client
-// breaks the protocol, the broker stops. The end, in this order: watches are detached, own calls that wait
+// breaks the protocol, the broker stops. The end, in this order: hooks are detached, own calls that wait
 // are dropped, names are freed, hosted callbacks are unregistered as HOST_LOST, handles are released, and
 // the calls that ran here are answered HOST_LOST.
 //
@@ -31,10 +31,12 @@
 #include "broker/daemon/deadlines.h"
 #include "broker/daemon/hub.h"
 #include "broker/daemon/outbox.h"
+#include "broker/daemon/store_wire.h"
 #include "broker/daemon/wire_table.h"
 #include "broker/registry/callback.h"
 
 namespace belay::v1 {
+class AttachValidator;
 class AttachWatch;
 class Call;
 class CallResult;
@@ -49,6 +51,7 @@ class StoreResponse;
 
 namespace belay::daemon {
 
+class StoreJob;
 class StoreQueue;
 
 // Why nothing new is taken on while the broker drains.
@@ -90,6 +93,13 @@ class Session : public std::enable_shared_from_this<Session> {
   void ReplyStatus(std::uint64_t request_id, const base::Status& status);
   v1::Reply& AddReply(std::uint64_t request_id, std::size_t payload_bytes = 0);
   void SendRows(std::uint64_t request_id, std::string block, Taken taken);
+  void SendScanEnd(std::uint64_t request_id, const base::Status& status,
+                   storage::Revision revision);
+  void OnStoreDone(StoreJob& job);
+  // Puts a handle of the session's owner into its table, or releases it if there is no room.
+  base::Result<std::uint64_t> Hold(registry::Handle handle, WireTable::Kind kind);
+  void HoldAndReply(std::uint64_t request_id, const base::Result<registry::Handle>& held,
+                    WireTable::Kind kind);
   void AfterAnswer();
 
   Hub& hub() { return hub_; }
@@ -147,13 +157,20 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnRelease(std::uint64_t request_id, std::uint64_t wire_handle);
   void OnUnregister(std::uint64_t request_id, std::uint64_t wire_handle);
   void OnResolve(std::uint64_t request_id, const std::string& name);
+  base::Status CheckRoomForHandle(WireTable::Kind kind) const;
+
+  // session_hooks.cc
+  template <typename Request, typename Options>
+  void AttachHook(const Request& request, Options options);
   void OnAttachWatch(const v1::AttachWatch& request);
-  void OnDetachWatch(std::uint64_t request_id, std::uint64_t wire_handle);
-  base::Status CheckRoomForHandle() const;
-  void HoldAndReply(std::uint64_t request_id, base::Result<registry::Handle> held, bool is_watch);
+  void OnAttachValidator(const v1::AttachValidator& request);
+  void OnDetach(std::uint64_t request_id, std::uint64_t wire_handle);
 
   // session_store.cc
   void OnStore(v1::StoreRequest& request);
+  base::Result<registry::Handle> RetainNamed(std::uint64_t wire_handle, const std::string& name);
+  base::Result<registry::Handle> FindStoreCallback(const v1::StoreRequest& request);
+  base::Result<SnapshotPointer> FindSnapshot(const v1::StoreRequest& request);
 
   Hub& hub_;
   const std::uint64_t id_;

@@ -14,11 +14,16 @@ using registry::Certainty;
 
 namespace {
 
-Status PayloadTooLarge(std::string_view what, std::size_t bytes, std::uint32_t max_bytes) {
+Status TooLarge(std::string_view what, std::size_t bytes, std::string_view bound,
+                std::uint32_t max_bytes) {
   return Status(Code::kResourceExhausted,
-                "the " + std::string(what) + " has " + std::to_string(bytes) +
-                    " bytes, max_payload_bytes is " + std::to_string(max_bytes),
+                "the " + std::string(what) + " has " + std::to_string(bytes) + " bytes, " +
+                    std::string(bound) + " is " + std::to_string(max_bytes),
                 "PAYLOAD_TOO_LARGE");
+}
+
+Status PayloadTooLarge(std::string_view what, std::size_t bytes, const Limits& limits) {
+  return TooLarge(what, bytes, "max_payload_bytes", limits.max_payload_bytes);
 }
 
 }  // namespace
@@ -46,7 +51,7 @@ void Session::OnCall(v1::Call& call) {
                          "TOO_MANY_CALLS"));
   }
   if (call.payload().size() > limits.max_payload_bytes)
-    return refuse(PayloadTooLarge("payload", call.payload().size(), limits.max_payload_bytes));
+    return refuse(PayloadTooLarge("payload", call.payload().size(), limits));
   if (!call.trace_id().empty() && call.trace_id().size() != 16) {
     return refuse(Status(
         Code::kInvalidArgument,
@@ -152,6 +157,14 @@ void Session::StartHosted(std::uint64_t wire_handle, std::unique_ptr<registry::A
     return;
   }
   registry::Request& request = call->request;
+  // Callers are held to max_payload_bytes; the store's own questions show whole values.
+  if (request.payload.size() > limits.max_frame_bytes) {
+    call->Finish(
+        {TooLarge("question", request.payload.size(), "max_frame_bytes", limits.max_frame_bytes),
+         Certainty::kNotSent,
+         {}});
+    return;
+  }
   const std::uint64_t call_id = ++last_host_call_;
   v1::Call& wire = *outbox_.Add(request.payload.size() + request.caller.size()).mutable_call();
   wire.set_call_id(call_id);
@@ -187,8 +200,7 @@ void Session::OnResult(v1::CallResult& result) {
   if (result.has_status() && result.status().code() != 0) {
     outcome.status = FromHost(result.status());
   } else if (result.payload().size() > hub_.limits().max_payload_bytes) {
-    outcome.status =
-        PayloadTooLarge("reply", result.payload().size(), hub_.limits().max_payload_bytes);
+    outcome.status = PayloadTooLarge("reply", result.payload().size(), hub_.limits());
   } else {
     outcome.reply = std::move(*result.mutable_payload());
   }

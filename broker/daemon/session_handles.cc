@@ -1,4 +1,4 @@
-// Handles: what the client registers, finds, keeps and lets go, and its watches.
+// Handles: what the client registers, finds, keeps and lets go.
 #include <algorithm>
 #include <utility>
 
@@ -24,20 +24,28 @@ Status CheckText(std::string_view what, const std::string& text) {
 
 }  // namespace
 
-Status Session::CheckRoomForHandle() const {
+Status Session::CheckRoomForHandle(WireTable::Kind kind) const {
+  const Limits& limits = hub_.limits();
+  if (kind == WireTable::Kind::kSnapshot && table_.snapshots() >= limits.max_snapshots) {
+    return Status(Code::kResourceExhausted,
+                  "the session has " + std::to_string(table_.snapshots()) +
+                      " snapshots, max_snapshots is " + std::to_string(limits.max_snapshots),
+                  "TOO_MANY_SNAPSHOTS");
+  }
   // Released callbacks count until their contexts are gone: they still cost memory.
   const std::size_t used = std::max<std::size_t>(table_.size(), hosted_);
-  if (used < hub_.limits().max_handles) return {};
+  if (used < limits.max_handles) return {};
   return Status(Code::kResourceExhausted,
                 "the session has " + std::to_string(used) + " handles, max_handles is " +
-                    std::to_string(hub_.limits().max_handles),
+                    std::to_string(limits.max_handles),
                 "TOO_MANY_HANDLES");
 }
 
 void Session::OnRegister(const v1::Register& request) {
   if (RefuseWhileDraining(request.request_id())) return;
-  for (const auto& status : {CheckText("label", request.label()), CheckText("site", request.site()),
-                             CheckText("name", request.name()), CheckRoomForHandle()}) {
+  for (const auto& status :
+       {CheckText("label", request.label()), CheckText("site", request.site()),
+        CheckText("name", request.name()), CheckRoomForHandle(WireTable::Kind::kHosted)}) {
     if (!status.ok()) return ReplyStatus(request.request_id(), status);
   }
   const std::uint64_t number = table_.NextNumber();
@@ -57,37 +65,47 @@ void Session::OnRegister(const v1::Register& request) {
   }
   // Even if an administrator revokes it right now, the context is only freed by a later task of this thread.
   hosted->Announce();
-  table_.Insert(number, {*handle, false, true});
+  table_.Insert(number, {*handle, WireTable::Kind::kHosted});
   AddReply(request.request_id()).set_handle(number);
 }
 
-void Session::HoldAndReply(std::uint64_t request_id, Result<Handle> held, bool is_watch) {
-  if (!held.ok()) return ReplyStatus(request_id, held.status());
+Result<std::uint64_t> Session::Hold(Handle handle, WireTable::Kind kind) {
+  if (Status room = CheckRoomForHandle(kind); !room.ok()) {
+    (void)Registry::Release(handle);
+    return room;
+  }
   const std::uint64_t number = table_.NextNumber();
-  table_.Insert(number, {*held, is_watch, false});
-  AddReply(request_id).set_handle(number);
+  table_.Insert(number, {handle, kind});
+  return number;
+}
+
+void Session::HoldAndReply(std::uint64_t request_id, const Result<Handle>& held,
+                           WireTable::Kind kind) {
+  if (!held.ok()) return ReplyStatus(request_id, held.status());
+  const auto number = Hold(*held, kind);
+  if (!number.ok()) return ReplyStatus(request_id, number.status());
+  AddReply(request_id).set_handle(*number);
 }
 
 void Session::OnRetain(std::uint64_t request_id, std::uint64_t wire_handle) {
   const auto entry = table_.FindCallback(wire_handle);
   if (!entry.ok()) return ReplyStatus(request_id, entry.status());
-  if (auto room = CheckRoomForHandle(); !room.ok()) return ReplyStatus(request_id, room);
-  HoldAndReply(request_id, Registry::Retain((*entry)->handle, owner_, 0), false);
+  HoldAndReply(request_id, Registry::Retain((*entry)->handle, owner_, 0),
+               WireTable::Kind::kCallback);
 }
 
 void Session::OnResolve(std::uint64_t request_id, const std::string& name) {
   if (RefuseWhileDraining(request_id)) return;
-  if (auto room = CheckRoomForHandle(); !room.ok()) return ReplyStatus(request_id, room);
   const auto found = hub_.broker().Resolve(name);
   if (!found.ok()) return ReplyStatus(request_id, found.status());
-  HoldAndReply(request_id, Registry::Retain(*found, owner_, 0), false);
+  HoldAndReply(request_id, Registry::Retain(*found, owner_, 0), WireTable::Kind::kCallback);
 }
 
 void Session::OnRelease(std::uint64_t request_id, std::uint64_t wire_handle) {
   const auto found = table_.Find(wire_handle);
   if (!found.ok()) return ReplyStatus(request_id, found.status());
   // The name goes with its registrant's handle: else it would keep the callback alive for ever.
-  if ((*found)->is_registrant) hub_.broker().UnbindCallback((*found)->handle);
+  if ((*found)->kind == WireTable::Kind::kHosted) hub_.broker().UnbindCallback((*found)->handle);
   const Status released = Registry::Release((*found)->handle);
   table_.Erase(wire_handle);
   ReplyStatus(request_id, released);
@@ -99,32 +117,6 @@ void Session::OnUnregister(std::uint64_t request_id, std::uint64_t wire_handle) 
   const Status status = Registry::Unregister((*entry)->handle, Code::kUnregistered);
   if (status.ok()) hub_.broker().UnbindCallback((*entry)->handle);
   ReplyStatus(request_id, status);
-}
-
-void Session::OnAttachWatch(const v1::AttachWatch& request) {
-  if (RefuseWhileDraining(request.request_id())) return;
-  const auto entry = table_.FindCallback(request.handle());
-  if (!entry.ok()) return ReplyStatus(request.request_id(), entry.status());
-  if (auto room = CheckRoomForHandle(); !room.ok()) return ReplyStatus(request.request_id(), room);
-  engine::WatchOptions options;
-  options.prefix = request.prefix();
-  options.from_revision = request.from_revision();
-  options.callback = (*entry)->handle;
-  options.holder = owner_;
-  HoldAndReply(request.request_id(), hub_.broker().AttachWatch(options), true);
-}
-
-void Session::OnDetachWatch(std::uint64_t request_id, std::uint64_t wire_handle) {
-  const auto found = table_.Find(wire_handle);
-  if (!found.ok()) return ReplyStatus(request_id, found.status());
-  if (!(*found)->is_watch) {
-    return ReplyStatus(request_id,
-                       Status(Code::kWrongKind, "handle " + std::to_string(wire_handle) +
-                                                    " is a callback, not a watch"));
-  }
-  const Status released = Registry::Release((*found)->handle);
-  table_.Erase(wire_handle);
-  ReplyStatus(request_id, released);
 }
 
 }  // namespace belay::daemon

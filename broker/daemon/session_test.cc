@@ -128,7 +128,7 @@ class SessionTest : public ::testing::Test {
     hub_options.limits = limits;
     hub_options.clock = &clock;
     hub_options.epoch = 42;
-    hub_options.store_threads = hub_options.filter_threads = 1;
+    hub_options.store_threads = hub_options.hook_threads = 1;
     hub = std::make_unique<Hub>(std::move(hub_options));
     hub->inbox.Adopt();
     hub->inbox.SetWake([this] {

@@ -4,6 +4,8 @@
 
 #include "broker/daemon/status_wire.h"
 #include "broker/daemon/store_wire.h"
+#include "broker/daemon/upkeep_wire.h"
+#include "broker/daemon/write_wire.h"
 #include "broker/engine/cursor.h"
 
 namespace belay::daemon {
@@ -14,12 +16,16 @@ using base::Status;
 
 namespace {
 
+constexpr char kCaller[] = "unary";  // what hosts of callbacks are told
+
+grpc::Status ReaderGone() { return {grpc::StatusCode::CANCELLED, "the reader is gone"}; }
+
 Result<registry::Ref<engine::Cursor>> OpenCursor(Hub& hub, const v1::ScanRequest& request) {
   engine::CursorOptions options;
-  auto scan = ToScanOptions(request);
+  auto scan = ToScanOptions(hub.broker(), nullptr, request);
   if (!scan.ok()) return scan.status();
   options.scan = std::move(*scan);
-  options.caller = "unary";
+  options.caller = kCaller;
   if (!request.filter_name().empty()) {
     const auto filter = hub.broker().Resolve(request.filter_name());
     if (!filter.ok()) return filter.status();
@@ -34,14 +40,15 @@ grpc::Status Pull(Hub& hub, const v1::ScanRequest& request, const grpc::ServerCo
   const auto cursor = OpenCursor(hub, request);
   Status status = cursor.status();
   while (status.ok()) {
-    if (context.IsCancelled()) return {grpc::StatusCode::CANCELLED, "the reader is gone"};
+    if (context.IsCancelled()) return ReaderGone();
     std::size_t needed_bytes = 0;
     auto block = (*cursor)->Next(hub.limits().scan_block_bytes, &needed_bytes);
     if (block.code() == Code::kBufferTooSmall) block = (*cursor)->Next(needed_bytes, &needed_bytes);
     status = block.status();
     if (!status.ok()) break;
     response->set_block(std::move(*block));
-    if (!writer.Write(*response)) return {grpc::StatusCode::CANCELLED, "the reader is gone"};
+    response->set_revision((*cursor)->revision());
+    if (!writer.Write(*response)) return ReaderGone();
   }
   response->Clear();
   if (status.code() != Code::kEnd) ToWire(status, response->mutable_status());
@@ -71,46 +78,119 @@ grpc::Status StorageService::WithStore(Response* response, Method method) {
         response->mutable_status());
     return grpc::Status::OK;
   }
-  const auto store = hub_.broker().store();
-  if (!store.ok()) {
-    ToWire(store.status(), response->mutable_status());
-    return grpc::Status::OK;
+  if (Status store = hub_.broker().store().status(); !store.ok()) {
+    ToWire(store, response->mutable_status());
+  } else {
+    method();
   }
-  return method();
+  return grpc::Status::OK;
 }
 
-grpc::Status StorageService::Get(grpc::ServerContext*, const v1::GetRequest* request,
+grpc::Status StorageService::Get(Context*, const v1::GetRequest* request,
                                  v1::GetResponse* response) {
+  return WithStore(response, [&] { (void)RunGet(hub_.broker(), nullptr, *request, response); });
+}
+
+grpc::Status StorageService::GetMany(Context*, const v1::GetManyRequest* request,
+                                     v1::GetManyResponse* response) {
   return WithStore(response, [&] {
-    (void)RunGet(hub_.broker(), *request, response);
-    return grpc::Status::OK;
+    (void)RunGetMany(hub_.broker(), nullptr, *request, hub_.limits().max_frame_bytes, response);
   });
 }
 
-grpc::Status StorageService::Put(grpc::ServerContext*, const v1::PutRequest* request,
+grpc::Status StorageService::Put(Context*, const v1::PutRequest* request,
                                  v1::PutResponse* response) {
-  return WithStore(response, [&] {
-    (void)RunPut(hub_.broker(), *request, response);
-    return grpc::Status::OK;
-  });
+  return WithStore(
+      response, [&] { (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response); });
 }
 
-grpc::Status StorageService::Delete(grpc::ServerContext*, const v1::DeleteRequest* request,
+grpc::Status StorageService::Delete(Context*, const v1::DeleteRequest* request,
                                     v1::DeleteResponse* response) {
+  return WithStore(
+      response, [&] { (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response); });
+}
+
+grpc::Status StorageService::Write(Context*, const v1::WriteRequest* request,
+                                   v1::WriteResponse* response) {
+  return WithStore(
+      response, [&] { (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response); });
+}
+
+grpc::Status StorageService::Update(Context*, const v1::UpdateRequest* request,
+                                    v1::UpdateResponse* response) {
   return WithStore(response, [&] {
-    (void)RunDelete(hub_.broker(), *request, response);
-    return grpc::Status::OK;
+    const auto callback = hub_.broker().ResolveTo(request->callback_name(), 0);
+    if (!callback.ok()) return ToWire(callback.status(), response->mutable_status());
+    (void)RunUpdate(hub_.broker(), *callback, kCaller, *request, response);
+    (void)registry::Registry::Release(*callback);
   });
 }
 
-grpc::Status StorageService::Scan(grpc::ServerContext* context, const v1::ScanRequest* request,
+grpc::Status StorageService::Count(Context*, const v1::CountRequest* request,
+                                   v1::CountResponse* response) {
+  return WithStore(response, [&] { (void)RunCount(hub_.broker(), nullptr, *request, response); });
+}
+
+grpc::Status StorageService::Estimate(Context*, const v1::EstimateRequest* request,
+                                      v1::EstimateResponse* response) {
+  return WithStore(response, [&] { (void)RunEstimate(hub_.broker(), *request, response); });
+}
+
+grpc::Status StorageService::Flush(Context*, const v1::FlushRequest*, v1::FlushResponse* response) {
+  return WithStore(response, [&] { (void)RunFlush(hub_.broker(), response); });
+}
+
+grpc::Status StorageService::CreateKeyspace(Context*, const v1::CreateKeyspaceRequest* request,
+                                            v1::CreateKeyspaceResponse* response) {
+  return WithStore(response, [&] { (void)RunCreateKeyspace(hub_.broker(), *request, response); });
+}
+
+grpc::Status StorageService::DropKeyspace(Context*, const v1::DropKeyspaceRequest* request,
+                                          v1::DropKeyspaceResponse* response) {
+  return WithStore(response, [&] { (void)RunDropKeyspace(hub_.broker(), *request, response); });
+}
+
+grpc::Status StorageService::ListKeyspaces(Context*, const v1::ListKeyspacesRequest*,
+                                           v1::ListKeyspacesResponse* response) {
+  return WithStore(response, [&] { (void)RunListKeyspaces(hub_.broker(), response); });
+}
+
+grpc::Status StorageService::Compact(Context*, const v1::CompactRequest* request,
+                                     v1::CompactResponse* response) {
+  return WithStore(response, [&] { (void)RunCompact(hub_.broker(), *request, response); });
+}
+
+grpc::Status StorageService::Checkpoint(Context*, const v1::CheckpointRequest* request,
+                                        v1::CheckpointResponse* response) {
+  return WithStore(
+      response, [&] { (void)RunCheckpoint(hub_.broker(), hub_.backup_dir(), *request, response); });
+}
+
+grpc::Status StorageService::GetStoreStats(Context*, const v1::GetStoreStatsRequest*,
+                                           v1::GetStoreStatsResponse* response) {
+  return WithStore(response, [&] { (void)RunGetStoreStats(hub_.broker(), response); });
+}
+
+grpc::Status StorageService::Scan(Context* context, const v1::ScanRequest* request,
                                   grpc::ServerWriter<v1::ScanResponse>* writer) {
   v1::ScanResponse response;
-  const grpc::Status status =
-      WithStore(&response, [&] { return Pull(hub_, *request, *context, *writer, &response); });
+  grpc::Status ended;
+  (void)WithStore(&response, [&] { ended = Pull(hub_, *request, *context, *writer, &response); });
   // A failure is told in the last message.
-  if (status.ok() && response.has_status()) writer->Write(response);
-  return status;
+  if (ended.ok() && response.has_status()) writer->Write(response);
+  return ended;
+}
+
+grpc::Status StorageService::Verify(Context* context, const v1::VerifyRequest*,
+                                    grpc::ServerWriter<v1::VerifyResponse>* writer) {
+  v1::VerifyResponse response;
+  (void)WithStore(&response, [&] {
+    const auto tell = [&](const v1::VerifyResponse& so_far) {
+      return !context->IsCancelled() && writer->Write(so_far);
+    };
+    (void)RunVerify(hub_.broker(), tell, &response);
+  });
+  return writer->Write(response) ? grpc::Status::OK : ReaderGone();
 }
 
 }  // namespace belay::daemon

@@ -1,9 +1,12 @@
 #include "broker/daemon/store_wire.h"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "belay/v1/storage.pb.h"
-#include "broker/daemon/status_wire.h"
+#include "broker/daemon/settle.h"
 
 namespace belay::daemon {
 
@@ -13,89 +16,155 @@ using base::Status;
 
 namespace {
 
-Result<storage::CommitResult> CommitOne(engine::Broker& broker, storage::Operation operation,
-                                        v1::Durability durability) {
-  storage::WriteBatch batch;
-  batch.durability =
-      durability == v1::DURABILITY_ASYNC ? storage::Durability::kAsync : storage::Durability::kSync;
-  batch.operations.push_back(std::move(operation));
-  return broker.Commit(batch);
+// Of start, end and prefix, wherever they stand.
+template <typename Message>
+Result<Range> ReadRange(const Message& message) {
+  if (message.prefix().empty()) return Range{message.start(), message.end()};
+  if (!message.start().empty() || !message.end().empty()) {
+    return Status(Code::kInvalidArgument, "prefix excludes start and end");
+  }
+  return Range{message.prefix(), storage::PrefixEnd(message.prefix())};
+}
+
+void FillRecord(const storage::RecordView& found, v1::KeyRecord* record) {
+  record->set_value(std::string(found.value));
+  record->set_create_revision(found.create_revision);
+  record->set_mod_revision(found.mod_revision);
+  record->set_version(found.version);
+  record->set_expires_at_ms(found.expires_at_ms);
+}
+
+Result<std::uint64_t> Count(storage::Store& store, const storage::ScanOptions& wish) {
+  constexpr std::uint32_t kRowsAtOnce = 1024;
+  constexpr std::size_t kBytesAtOnce = std::size_t{1} << 20U;
+  auto scan = store.NewScan(wish);
+  if (!scan.ok()) return scan.status();
+  std::uint64_t counted = 0;
+  for (;;) {
+    storage::RowBlockBuilder rows;
+    const Status status = (*scan)->Next(&rows, kRowsAtOnce, kBytesAtOnce);
+    if (status.code() == Code::kEnd) return counted;
+    if (!status.ok()) return status;
+    counted += rows.row_count();
+  }
 }
 
 }  // namespace
 
-Status RunGet(engine::Broker& broker, const v1::GetRequest& request, v1::GetResponse* response) {
-  auto record = (*broker.store())->Get(request.key());
-  if (!record.ok()) {
-    ToWire(record.status(), response->mutable_status());
-    return record.status();
-  }
-  response->set_value(std::move(record->value));
-  response->set_create_revision(record->create_revision);
-  response->set_mod_revision(record->mod_revision);
-  response->set_version(record->version);
-  return {};
+Result<storage::KeyspaceId> FindKeyspace(engine::Broker& broker, const std::string& name) {
+  if (name.empty() || name == storage::kDefaultKeyspaceName) return storage::kDefaultKeyspace;
+  if (name == storage::kSystemKeyspaceName) return SystemKeyspace();
+  return (*broker.store())->FindKeyspace(name);
 }
 
-Status RunPut(engine::Broker& broker, const v1::PutRequest& request, v1::PutResponse* response) {
-  const auto run = [&]() -> Result<storage::CommitResult> {
-    if (request.if_absent() && request.if_revision() != 0) {
-      return Status(Code::kInvalidArgument, "if_absent and if_revision exclude each other");
-    }
-    storage::Operation put;
-    put.kind = storage::OperationKind::kPut;
-    put.key = request.key();
-    put.value = request.value();
-    put.if_revision = request.if_revision();
-    put.precondition = request.if_absent()          ? storage::Precondition::kAbsent
-                       : request.if_revision() != 0 ? storage::Precondition::kRevision
-                                                    : storage::Precondition::kNone;
-    return CommitOne(broker, std::move(put), request.durability());
+Result<Range> ToRange(const v1::KeyRange& range) { return ReadRange(range); }
+
+Status RunGet(engine::Broker& broker, const SnapshotPointer& snapshot,
+              const v1::GetRequest& request, v1::GetResponse* response) {
+  const auto run = [&]() -> Status {
+    const auto keyspace = FindKeyspace(broker, request.keyspace());
+    if (!keyspace.ok()) return keyspace.status();
+    auto record = (*broker.store())->Get(request.key(), {*keyspace, snapshot});
+    if (!record.ok()) return record.status();
+    response->set_value(std::move(record->value));
+    response->set_create_revision(record->create_revision);
+    response->set_mod_revision(record->mod_revision);
+    response->set_version(record->version);
+    response->set_expires_at_ms(record->expires_at_ms);
+    return {};
   };
-  const auto commit = run();
-  if (!commit.ok()) {
-    ToWire(commit.status(), response->mutable_status());
-    return commit.status();
-  }
-  response->set_revision(commit->revision);
-  return {};
+  return Settle(run(), response);
 }
 
-Status RunDelete(engine::Broker& broker, const v1::DeleteRequest& request,
-                 v1::DeleteResponse* response) {
-  storage::Operation remove;
-  remove.kind = storage::OperationKind::kDelete;
-  remove.key = request.key();
-  remove.if_revision = request.if_revision();
-  remove.precondition =
-      request.if_revision() != 0 ? storage::Precondition::kRevision : storage::Precondition::kNone;
-  const auto commit = CommitOne(broker, std::move(remove), request.durability());
-  Status status;
-  if (!commit.ok()) {
-    status = commit.status();
-  } else if (commit->deleted_count == 0) {
-    status = Status(Code::kNotFound, "there is no key " + storage::QuoteKey(request.key()));
-  } else {
-    response->set_revision(commit->revision);
-  }
-  if (!status.ok()) ToWire(status, response->mutable_status());
-  return status;
-}
-
-Result<storage::ScanOptions> ToScanOptions(const v1::ScanRequest& request) {
-  storage::ScanOptions options;
-  options.start = request.start();
-  options.end = request.end();
-  if (!request.prefix().empty()) {
-    if (!request.start().empty() || !request.end().empty()) {
-      return Status(Code::kInvalidArgument, "prefix excludes start and end");
+Status RunGetMany(engine::Broker& broker, const SnapshotPointer& snapshot,
+                  const v1::GetManyRequest& request, std::size_t max_bytes,
+                  v1::GetManyResponse* response) {
+  const auto run = [&]() -> Status {
+    const auto keyspace = FindKeyspace(broker, request.keyspace());
+    if (!keyspace.ok()) return keyspace.status();
+    const std::vector<std::string_view> keys(request.keys().begin(), request.keys().end());
+    std::vector<v1::KeyRecord> records(std::min(keys.size(), storage::kMaxReadKeys));
+    std::size_t bytes = 0;
+    const auto visit = [&](std::size_t i, const storage::RecordView* found) {
+      if (found == nullptr) return;
+      bytes += keys[i].size() + found->value.size();
+      // What is beyond the bound is counted, not kept.
+      if (bytes <= max_bytes) FillRecord(*found, &records[i]);
+    };
+    Status status = (*broker.store())->ReadMany({*keyspace, snapshot}, keys, visit);
+    if (!status.ok()) return status;
+    if (bytes > max_bytes) {
+      return Status(Code::kResourceExhausted,
+                    "the records have " + std::to_string(bytes) + " bytes, max_frame_bytes is " +
+                        std::to_string(max_bytes) + ": ask for fewer keys at a time",
+                    "ANSWER_TOO_LARGE");
     }
-    options.start = request.prefix();
-    options.end = storage::PrefixEnd(request.prefix());
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      if (records[i].mod_revision() == 0) continue;
+      records[i].set_key(std::string(keys[i]));
+      *response->add_records() = std::move(records[i]);
+    }
+    return {};
+  };
+  return Settle(run(), response);
+}
+
+Status RunCount(engine::Broker& broker, const SnapshotPointer& snapshot,
+                const v1::CountRequest& request, v1::CountResponse* response) {
+  const auto run = [&]() -> Status {
+    const auto keyspace = FindKeyspace(broker, request.keyspace());
+    if (!keyspace.ok()) return keyspace.status();
+    auto range = ToRange(request.range());
+    if (!range.ok()) return range.status();
+    storage::ScanOptions wish;
+    wish.start = std::move(range->start);
+    wish.end = std::move(range->end);
+    wish.keys_only = true;
+    wish.read = {*keyspace, snapshot};
+    const auto count = Count(**broker.store(), wish);
+    if (!count.ok()) return count.status();
+    response->set_count(*count);
+    return {};
+  };
+  return Settle(run(), response);
+}
+
+Status RunEstimate(engine::Broker& broker, const v1::EstimateRequest& request,
+                   v1::EstimateResponse* response) {
+  const auto run = [&]() -> Status {
+    const auto keyspace = FindKeyspace(broker, request.keyspace());
+    if (!keyspace.ok()) return keyspace.status();
+    const auto range = ToRange(request.range());
+    if (!range.ok()) return range.status();
+    const auto size = (*broker.store())->EstimateSize(*keyspace, range->start, range->end);
+    if (!size.ok()) return size.status();
+    response->set_keys(size->keys);
+    response->set_size_bytes(size->bytes);
+    return {};
+  };
+  return Settle(run(), response);
+}
+
+Result<storage::ScanOptions> ToScanOptions(engine::Broker& broker, const SnapshotPointer& snapshot,
+                                           const v1::ScanRequest& request) {
+  const auto keyspace = FindKeyspace(broker, request.keyspace());
+  if (!keyspace.ok()) return keyspace.status();
+  auto range = ReadRange(request);
+  if (!range.ok()) return range.status();
+  const std::string& after = request.start_after();
+  if (!after.empty() && request.reverse()) {
+    range->end = range->end.empty() ? after : std::min(range->end, after);
+  } else if (!after.empty()) {
+    // The least key above it.
+    range->start = std::max(range->start, after + '\0');
   }
+  storage::ScanOptions options;
+  options.start = std::move(range->start);
+  options.end = std::move(range->end);
   options.reverse = request.reverse();
   options.keys_only = request.keys_only();
   options.limit = request.limit();
+  options.read = {*keyspace, snapshot};
   return options;
 }
 

@@ -20,29 +20,38 @@ namespace belay::daemon {
 
 class WireTable {
  public:
+  enum class Kind : std::uint8_t {
+    kHosted,        // a callback: the reference that Register answered
+    kCallback,      // any other reference to a callback
+    kSubscription,  // a watch or a validator
+    kSnapshot,
+  };
   struct Entry {
     registry::Handle handle = 0;
-    bool is_watch = false;
-    bool is_registrant = false;  // the reference that Register answered
+    Kind kind = Kind::kCallback;
   };
 
   // A number for an entry to come. One that is not used after all is lost, which does no harm.
   std::uint64_t NextNumber() { return ++last_; }
-  void Insert(std::uint64_t number, Entry entry) { entries_.emplace(number, std::move(entry)); }
+  void Insert(std::uint64_t number, Entry entry);
 
   // STALE for a number that was given out, MALFORMED for one that never was.
   base::Result<Entry*> Find(std::uint64_t number);
-  // As Find(), or WRONG_KIND for a watch.
+  // As Find(), or WRONG_KIND.
+  base::Result<Entry*> Find(std::uint64_t number, Kind kind);
+  // The same, of a callback, hosted or not.
   base::Result<Entry*> FindCallback(std::uint64_t number);
-  void Erase(std::uint64_t number) { entries_.erase(number); }
+  void Erase(std::uint64_t number);
 
   std::size_t size() const { return entries_.size(); }
+  std::size_t snapshots() const { return snapshots_; }
   const std::unordered_map<std::uint64_t, Entry>& entries() const { return entries_; }
-  void Clear() { entries_.clear(); }
+  void Clear();
 
  private:
   std::unordered_map<std::uint64_t, Entry> entries_;
   std::uint64_t last_ = 0;
+  std::size_t snapshots_ = 0;  // how many of the entries are
 };
 
 }  // namespace belay::daemon

@@ -202,6 +202,10 @@ Result<storage::CommitResult> Broker::Commit(const storage::WriteBatch& batch) {
   return committed;
 }
 
+bool Broker::AsksValidators(const storage::WriteBatch& batch) const {
+  return parts_->validators->AreAsked(batch);
+}
+
 Result<Handle> Broker::AttachValidator(const ValidatorOptions& options) {
   if (auto opened = store(); !opened.ok()) return opened.status();
   return parts_->validators->Attach(options);

@@ -132,6 +132,9 @@ class Broker : public std::enable_shared_from_this<Broker> {
   // storage::Store::Commit; FAILED_PRECONDITION, reason REJECTED, with a validator's words;
   // UNAVAILABLE, reason VALIDATOR_FAILED; RECURSION_LIMIT.
   base::Result<storage::CommitResult> Commit(const storage::WriteBatch& batch);
+  // Whether Commit() of the batch would ask a validator at this moment: for who must not wait for one
+  // on just any thread. REQUIRES: there is a store.
+  bool AsksValidators(const storage::WriteBatch& batch) const;
   // See validators.h. The callback's handle needs the rights to invoke, retain and bind. Detaching is
   // releasing the subscription. Errors: as AttachWatch.
   base::Result<registry::Handle> AttachValidator(const ValidatorOptions& options);

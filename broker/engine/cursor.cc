@@ -71,6 +71,7 @@ Result<Ref<Cursor>> Cursor::Open(std::shared_ptr<Broker> broker, const CursorOpt
   auto opened = (*store)->NewScan(scan);
   if (!opened.ok()) return opened.status();
   cursor->scan_ = std::move(*opened);
+  cursor->revision_ = cursor->scan_->revision();
   return cursor;
 }
 

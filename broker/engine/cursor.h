@@ -38,6 +38,8 @@ class Cursor final : public registry::Object {
   // BUFFER_TOO_SMALL, with the size that the next row's block has in `*needed_bytes`: not advanced (I3).
   // Any other error but BUSY is the scan's end: later calls return it again. May block: disk, filter.
   base::Result<std::string> Next(std::size_t max_bytes, std::size_t* needed_bytes);
+  // The store's revision that the scan shows: a watch from the next one on misses nothing.
+  storage::Revision revision() const noexcept { return revision_; }
 
  private:
   Cursor(std::shared_ptr<Broker> broker, const CursorOptions& options);
@@ -54,6 +56,7 @@ class Cursor final : public registry::Object {
   const CursorOptions options_;
   std::atomic_flag in_use_ = ATOMIC_FLAG_INIT;
   std::unique_ptr<storage::Scan> scan_;
+  storage::Revision revision_ = 0;    // constant once open
   registry::Handle filter_ = 0;       // the cursor's own handle
   std::string pending_;               // rows to be given out: a row block; empty: none
   std::uint64_t pending_offset_ = 0;  // of the first of them not given out; 0: at the beginning

@@ -1,5 +1,6 @@
 #include "broker/engine/validator.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -49,6 +50,12 @@ bool Validator::Wants(const Operation& operation) const {
            (operation.range_end.empty() || options_.prefix < operation.range_end);
   }
   return operation.kind != OperationKind::kCheck && operation.key.starts_with(options_.prefix);
+}
+
+bool Validator::WantsAny(const storage::WriteBatch& batch) const {
+  if (options_.keyspace != batch.keyspace || !is_attached()) return false;
+  return std::any_of(batch.operations.begin(), batch.operations.end(),
+                     [&](const Operation& operation) { return Wants(operation); });
 }
 
 // A validator is shown keys, so a range becomes those that are in it now.

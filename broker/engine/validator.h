@@ -32,6 +32,8 @@ class Validator final : public registry::Object {
   void SetHandle(registry::Handle handle) noexcept { handle_ = handle; }
   bool is_attached() const;
 
+  // Whether it would be asked about the batch as it stands now.
+  bool WantsAny(const storage::WriteBatch& batch) const;
   // Asks about the part of the batch that it wants to see, and puts in what it would have instead.
   // FAILED_PRECONDITION, reason REJECTED, with its words; UNAVAILABLE, reason VALIDATOR_FAILED, if it
   // could not be asked.

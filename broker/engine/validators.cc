@@ -61,6 +61,14 @@ Result<Handle> Validators::Attach(const ValidatorOptions& options) {
   return handle;
 }
 
+bool Validators::AreAsked(const storage::WriteBatch& batch) const {
+  if (count_.load(std::memory_order_relaxed) == 0) return false;
+  const auto validators = Current();
+  return validators != nullptr &&
+         std::any_of(validators->begin(), validators->end(),
+                     [&](const Ref<Validator>& validator) { return validator->WantsAny(batch); });
+}
+
 Result<storage::CommitResult> Validators::Commit(storage::Store& store,
                                                  const storage::WriteBatch& batch) {
   if (count_.load(std::memory_order_relaxed) == 0) return store.Commit(batch);

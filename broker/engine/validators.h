@@ -46,6 +46,8 @@ class Validators : public std::enable_shared_from_this<Validators> {
 
   // See Broker::AttachValidator.
   base::Result<registry::Handle> Attach(const ValidatorOptions& options);
+  // Whether anybody would be asked about the batch as it stands now.
+  bool AreAsked(const storage::WriteBatch& batch) const;
   // Commits the batch if all who want to see it let it.
   base::Result<storage::CommitResult> Commit(storage::Store& store,
                                              const storage::WriteBatch& batch);

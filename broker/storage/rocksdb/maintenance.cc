@@ -22,9 +22,13 @@ bool IsEmptyRange(std::string_view start, std::string_view end) {
   return !end.empty() && end <= start;
 }
 
+// What RocksDB's number is of: of one family, to be added up over all, or of the whole store already.
+enum class Scope : std::uint8_t { kFamily, kStore };
+
 struct Property {
   const char* name;  // ours
   const std::string& rocksdb_name;
+  Scope scope;
 };
 
 }  // namespace
@@ -97,27 +101,28 @@ std::vector<std::pair<std::string, std::uint64_t>> EngineStatistics(Database& da
   using Properties = rocksdb::DB::Properties;
   // Of all keyspaces together.
   const Property wanted[] = {
-      {"live_data_bytes", Properties::kEstimateLiveDataSize},
-      {"table_bytes", Properties::kTotalSstFilesSize},
-      {"keys_estimated", Properties::kEstimateNumKeys},
-      {"memtable_bytes", Properties::kCurSizeAllMemTables},
-      {"block_cache_bytes", Properties::kBlockCacheUsage},
-      {"snapshots", Properties::kNumSnapshots},
-      {"flushes_running", Properties::kNumRunningFlushes},
-      {"compactions_running", Properties::kNumRunningCompactions},
-      {"compaction_pending_bytes", Properties::kEstimatePendingCompactionBytes},
-      {"background_errors", Properties::kBackgroundErrors},
-      {"write_stopped", Properties::kIsWriteStopped},
+      {"live_data_bytes", Properties::kEstimateLiveDataSize, Scope::kFamily},
+      {"table_bytes", Properties::kTotalSstFilesSize, Scope::kFamily},
+      {"keys_estimated", Properties::kEstimateNumKeys, Scope::kFamily},
+      {"memtable_bytes", Properties::kCurSizeAllMemTables, Scope::kFamily},
+      {"block_cache_bytes", Properties::kBlockCacheUsage, Scope::kStore},
+      {"snapshots", Properties::kNumSnapshots, Scope::kStore},
+      {"flushes_running", Properties::kNumRunningFlushes, Scope::kStore},
+      {"compactions_running", Properties::kNumRunningCompactions, Scope::kStore},
+      {"compaction_pending_bytes", Properties::kEstimatePendingCompactionBytes, Scope::kFamily},
+      {"background_errors", Properties::kBackgroundErrors, Scope::kStore},
+      {"write_stopped", Properties::kIsWriteStopped, Scope::kStore},
   };
   std::vector<std::pair<std::string, std::uint64_t>> found;
   const Database::Use use(database);
   if (!use.status().ok()) return found;
   for (const Property& property : wanted) {
     std::uint64_t value = 0;
-    if (use.engine().db().GetAggregatedIntProperty(property.rocksdb_name, &value) ||
-        use.engine().db().GetIntProperty(property.rocksdb_name, &value)) {
-      found.emplace_back(property.name, value);
-    }
+    rocksdb::DB& db = use.engine().db();
+    const bool is_known = property.scope == Scope::kFamily
+                              ? db.GetAggregatedIntProperty(property.rocksdb_name, &value)
+                              : db.GetIntProperty(property.rocksdb_name, &value);
+    if (is_known) found.emplace_back(property.name, value);
   }
   return found;
 }

@@ -166,6 +166,20 @@ TEST_F(MaintenanceTest, S1_SizesAreEstimatedAndCompactionKeepsEverything) {
   EXPECT_TRUE(store_->Flush().ok());
 }
 
+TEST_F(MaintenanceTest, S1_AStatisticOfTheStoreCountsItsFamiliesOnce) {
+  ASSERT_TRUE(store_->CreateKeyspace("one-more").ok());
+  const auto snapshots = [&] {
+    for (const auto& [name, value] : store_->Statistics()) {
+      if (name == "snapshots") return value;
+    }
+    return std::uint64_t{~0U};
+  };
+  const auto first = store_->NewSnapshot();
+  const auto second = store_->NewSnapshot();
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(snapshots(), 2U);
+}
+
 TEST(HeaderCacheTest, S1_KnowsWhatItWasToldLastAndNoOtherKey) {
   HeaderCache cache(std::size_t{1} << 20);
   const auto header = [](Revision revision) {

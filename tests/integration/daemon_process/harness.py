@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import grpc
@@ -209,6 +210,12 @@ class Test(unittest.TestCase):
         channel = grpc.insecure_channel(belayd.target, options=[("grpc.use_local_subchannel_pool", 1)])
         self.addCleanup(channel.close)
         return channel
+
+    def until(self, is_true):
+        """Asks until it is so: for what the daemon does by itself, and tells nobody."""
+        limit = time.monotonic() + LIMIT_S
+        while not is_true():
+            self.assertLess(time.monotonic(), limit)
 
     def broker(self, belayd):
         return session_pb2_grpc.BrokerStub(self.channel(belayd))

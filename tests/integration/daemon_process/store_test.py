@@ -1,32 +1,8 @@
 """The store over the wire: on a session's stream and by unary calls; watches and filters as callbacks."""
 
-import struct
-
 import harness
 from belay.v1 import session_pb2, storage_pb2
-
-
-def rows_of(block):
-    """[(kind, key, value)] of a row block."""
-    version, count = struct.unpack_from("<II", block)
-    assert version == 1
-    offset, rows = 8, []
-    for _ in range(count):
-        _, kind, key_size, value_size, _ = struct.unpack_from("<QIIII", block, offset)
-        offset += 24
-        key = block[offset:offset + key_size]
-        offset += key_size
-        rows.append((kind, key, block[offset:offset + value_size]))
-        offset += value_size
-    assert offset == len(block)
-    return rows
-
-
-def bitmap(flags):
-    packed = bytearray((len(flags) + 7) // 8)
-    for i, flag in enumerate(flags):
-        packed[i // 8] |= flag << (i % 8)
-    return bytes(packed)
+from rows import bitmap, rows_of
 
 
 class StoreTest(harness.Test):
@@ -227,8 +203,13 @@ class StoreTest(harness.Test):
             self.put(b"w/%d" % i, b"x")
         other = self.session(self.belayd, "other")
         callback = other.register("watcher")
-        self.assertEqual(other.request("attach_watch", handle=callback, prefix=b"w/", from_revision=2).status.code, 0)
-        call = other.expect("call")
+        # Calls may begin before the attach is answered.
+        other.send(attach_watch=session_pb2.AttachWatch(
+            request_id=100, handle=callback, prefix=b"w/", from_revision=2))
+        operations = {kind: getattr(operation, kind) for operation in (other.next(), other.next())
+                      for kind in [operation.WhichOneof("operation")]}
+        self.assertEqual(operations["reply"].status.code, harness.OK)
+        call = operations["call"]
         self.assertEqual([key for _, key, _ in rows_of(call.payload)], [b"w/1", b"w/2"])
         other.close()
         self.assertEqual(self.put(b"w/4", b"x").revision, 4)

@@ -1,5 +1,5 @@
-// The store's operations from the wire go the way that all writes go.
-#include "broker/daemon/store_wire.h"
+// The store's writes from the wire go the way that all writes go.
+#include "broker/daemon/write_wire.h"
 
 #include <gtest/gtest.h>
 
@@ -33,15 +33,15 @@ TEST(StoreWireTest, S3_RemoteWritesAreValidatedLikeAnyOther) {
     v1::PutRequest put;
     put.set_key("guarded/a");
     v1::PutResponse refused;
-    EXPECT_EQ(RunPut(broker, put, &refused).reason(), "REJECTED");
+    EXPECT_EQ(Commit(broker, ToBatch(broker, put), &refused).reason(), "REJECTED");
     EXPECT_NE(refused.status().message().find("not on a Sunday"), std::string::npos);
     v1::DeleteRequest remove;
     remove.set_key("guarded/a");
     v1::DeleteResponse also_refused;
-    EXPECT_EQ(RunDelete(broker, remove, &also_refused).reason(), "REJECTED");
+    EXPECT_EQ(Commit(broker, ToBatch(broker, remove), &also_refused).reason(), "REJECTED");
     put.set_key("free");
     v1::PutResponse accepted;
-    EXPECT_TRUE(RunPut(broker, put, &accepted).ok());
+    EXPECT_TRUE(Commit(broker, ToBatch(broker, put), &accepted).ok());
     EXPECT_EQ(accepted.revision(), 1u);
   }
   EXPECT_TRUE(broker.Close(30'000'000'000).ok());
