@@ -73,6 +73,7 @@ void Session::Apply(v1::ClientOperation& operation) {
     case Operation::kResolve:
       return OnResolve(operation.resolve().request_id(), operation.resolve().name());
     case Operation::kAttachWatch: return OnAttachWatch(operation.attach_watch());
+    case Operation::kForgetWatch: return OnForgetWatch(operation.forget_watch());
     case Operation::kAttachValidator: return OnAttachValidator(operation.attach_validator());
     case Operation::kDetachWatch:
       return OnDetach(operation.detach_watch().request_id(), operation.detach_watch().handle());

@@ -163,6 +163,7 @@ class Session : public std::enable_shared_from_this<Session> {
   template <typename Request, typename Options>
   void AttachHook(const Request& request, Options options);
   void OnAttachWatch(const v1::AttachWatch& request);
+  void OnForgetWatch(const v1::ForgetWatch& request);
   void OnAttachValidator(const v1::AttachValidator& request);
   void OnDetach(std::uint64_t request_id, std::uint64_t wire_handle);
 

@@ -10,6 +10,7 @@
 
 namespace belay::daemon {
 
+using base::Code;
 using base::Result;
 using base::Status;
 using registry::Handle;
@@ -31,6 +32,12 @@ Result<Handle> Attach(engine::Broker& broker, const std::string& keyspace,
   if (!found.ok()) return found.status();
   options.keyspace = *found;
   return broker.AttachValidator(options);
+}
+
+Status Forget(engine::Broker& broker, const std::string& keyspace, const std::string& name) {
+  if (const auto store = broker.store(); !store.ok()) return store.status();
+  const auto found = FindKeyspace(broker, keyspace);
+  return found.ok() ? broker.ForgetWatch(*found, name) : found.status();
 }
 
 }  // namespace
@@ -63,10 +70,34 @@ void Session::AttachHook(const Request& request, Options options) {
 }
 
 void Session::OnAttachWatch(const v1::AttachWatch& request) {
+  auto range = ToRange(request);
+  if (!range.ok()) return ReplyStatus(request.request_id(), range.status());
+  if (request.state_first() && request.from_revision() != 0) {
+    return ReplyStatus(request.request_id(),
+                       Status(Code::kInvalidArgument, "state_first excludes from_revision"));
+  }
   engine::WatchOptions options;
-  options.prefix = request.prefix();
+  options.start = std::move(range->start);
+  options.end = std::move(range->end);
   options.from_revision = request.from_revision();
+  options.name = request.name();
+  options.lag_limit = request.lag_limit();
+  if (request.state_first()) options.begin = engine::WatchBegin::kState;
+  if (request.old_values()) options.old_rows = storage::OldRows::kShow;
   AttachHook(request, std::move(options));
+}
+
+void Session::OnForgetWatch(const v1::ForgetWatch& request) {
+  const std::uint64_t request_id = request.request_id();
+  if (RefuseWhileDraining(request_id)) return;
+  StoreQueue::Task task;
+  task.asks_callback = [] { return false; };
+  task.run = [&broker = hub_.broker(), request_id, name = request.name(),
+              keyspace_name = request.keyspace()]() -> StoreAnswer {
+    const Status status = Forget(broker, keyspace_name, name);
+    return [request_id, status](Session& session) { session.ReplyStatus(request_id, status); };
+  };
+  store_->Submit(std::move(task));
 }
 
 void Session::OnAttachValidator(const v1::AttachValidator& request) {

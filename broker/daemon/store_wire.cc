@@ -16,37 +16,12 @@ using base::Status;
 
 namespace {
 
-// Of start, end and prefix, wherever they stand.
-template <typename Message>
-Result<Range> ReadRange(const Message& message) {
-  if (message.prefix().empty()) return Range{message.start(), message.end()};
-  if (!message.start().empty() || !message.end().empty()) {
-    return Status(Code::kInvalidArgument, "prefix excludes start and end");
-  }
-  return Range{message.prefix(), storage::PrefixEnd(message.prefix())};
-}
-
 void FillRecord(const storage::RecordView& found, v1::KeyRecord* record) {
   record->set_value(std::string(found.value));
   record->set_create_revision(found.create_revision);
   record->set_mod_revision(found.mod_revision);
   record->set_version(found.version);
   record->set_expires_at_ms(found.expires_at_ms);
-}
-
-Result<std::uint64_t> Count(storage::Store& store, const storage::ScanOptions& wish) {
-  constexpr std::uint32_t kRowsAtOnce = 1024;
-  constexpr std::size_t kBytesAtOnce = std::size_t{1} << 20U;
-  auto scan = store.NewScan(wish);
-  if (!scan.ok()) return scan.status();
-  std::uint64_t counted = 0;
-  for (;;) {
-    storage::RowBlockBuilder rows;
-    const Status status = (*scan)->Next(&rows, kRowsAtOnce, kBytesAtOnce);
-    if (status.code() == Code::kEnd) return counted;
-    if (!status.ok()) return status;
-    counted += rows.row_count();
-  }
 }
 
 }  // namespace
@@ -56,8 +31,6 @@ Result<storage::KeyspaceId> FindKeyspace(engine::Broker& broker, const std::stri
   if (name == storage::kSystemKeyspaceName) return SystemKeyspace();
   return (*broker.store())->FindKeyspace(name);
 }
-
-Result<Range> ToRange(const v1::KeyRange& range) { return ReadRange(range); }
 
 Status RunGet(engine::Broker& broker, const SnapshotPointer& snapshot,
               const v1::GetRequest& request, v1::GetResponse* response) {
@@ -119,9 +92,8 @@ Status RunCount(engine::Broker& broker, const SnapshotPointer& snapshot,
     storage::ScanOptions wish;
     wish.start = std::move(range->start);
     wish.end = std::move(range->end);
-    wish.keys_only = true;
     wish.read = {*keyspace, snapshot};
-    const auto count = Count(**broker.store(), wish);
+    const auto count = storage::CountKeys(**broker.store(), wish);
     if (!count.ok()) return count.status();
     response->set_count(*count);
     return {};
@@ -149,7 +121,7 @@ Result<storage::ScanOptions> ToScanOptions(engine::Broker& broker, const Snapsho
                                            const v1::ScanRequest& request) {
   const auto keyspace = FindKeyspace(broker, request.keyspace());
   if (!keyspace.ok()) return keyspace.status();
-  auto range = ReadRange(request);
+  auto range = ToRange(request);
   if (!range.ok()) return range.status();
   const std::string& after = request.start_after();
   if (!after.empty() && request.reverse()) {

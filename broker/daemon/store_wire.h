@@ -56,7 +56,14 @@ struct Range {
   std::string start;
   std::string end;  // empty: no bound
 };
-// INVALID_ARGUMENT for a prefix together with a start or an end.
-base::Result<Range> ToRange(const v1::KeyRange& range);
+// Of any message with a start, an end and a prefix. INVALID_ARGUMENT for a prefix together with one of the others.
+template <typename Message>
+base::Result<Range> ToRange(const Message& message) {
+  if (message.prefix().empty()) return Range{message.start(), message.end()};
+  if (!message.start().empty() || !message.end().empty()) {
+    return base::Status(base::Code::kInvalidArgument, "prefix excludes start and end");
+  }
+  return Range{message.prefix(), storage::PrefixEnd(message.prefix())};
+}
 
 }  // namespace belay::daemon

@@ -178,17 +178,27 @@ std::vector<NameEntry> Broker::ListNames(std::string_view after_name,
 
 std::string Broker::NameOf(Handle callback) { return parts_->names->NameOf(callback); }
 
-Result<Handle> Broker::OpenStore(std::string_view keyspace) {
+Result<Handle> Broker::OpenStore(std::string_view keyspace, IfMissing if_missing) {
   auto opened = store();
   if (!opened.ok()) return opened.status();
   storage::ReadOptions read;
-  if (keyspace != storage::kDefaultKeyspaceName) {
-    auto found = (*opened)->FindKeyspace(keyspace);
-    if (!found.ok()) return found.status();
-    read.keyspace = *found;
+  auto found = (*opened)->FindKeyspace(keyspace);
+  if (found.code() == Code::kNotFound && if_missing == IfMissing::kCreate) {
+    found = (*opened)->CreateKeyspace(keyspace);
+    // Somebody else did, a moment ago.
+    if (found.code() == Code::kAlreadyExists) found = (*opened)->FindKeyspace(keyspace);
   }
+  if (!found.ok()) return found.status();
+  read.keyspace = *found;
   return registry_->Insert(Ref<registry::Object>::Adopt(
       new StoreView(shared_from_this(), std::move(read), std::string(keyspace))));
+}
+
+Result<Handle> Broker::OpenSnapshot(const StoreView& view) {
+  auto taken = view.store().NewSnapshot();
+  if (!taken.ok()) return taken.status();
+  return registry_->Insert(Ref<registry::Object>::Adopt(new StoreView(
+      shared_from_this(), {view.keyspace(), std::move(*taken)}, view.keyspace_name())));
 }
 
 Result<storage::CommitResult> Broker::Commit(const storage::WriteBatch& batch) {
@@ -214,6 +224,11 @@ Result<Handle> Broker::AttachValidator(const ValidatorOptions& options) {
 Result<Handle> Broker::AttachWatch(const WatchOptions& options) {
   if (auto opened = store(); !opened.ok()) return opened.status();
   return parts_->watches->Attach(options);
+}
+
+Status Broker::ForgetWatch(storage::KeyspaceId keyspace, const std::string& name) {
+  if (auto opened = store(); !opened.ok()) return opened.status();
+  return parts_->watches->Forget(keyspace, name);
 }
 
 Handle Broker::hooks_owner() const { return parts_->hooks_owner; }

@@ -25,6 +25,7 @@
 #include "broker/base/status.h"
 #include "broker/engine/name_options.h"
 #include "broker/engine/validator_options.h"
+#include "broker/engine/watch_options.h"
 #include "broker/registry/registry.h"
 #include "broker/storage/store.h"
 
@@ -49,20 +50,17 @@ struct BrokerOptions {
   const base::Clock* clock = &base::Clock::System();
 };
 
-struct WatchOptions {
-  std::string prefix;                   // empty: all keys
-  storage::Revision from_revision = 0;  // first revision to deliver; 0: changes after the attach
-  registry::Handle callback = 0;
-  registry::Handle holder = 0;  // holds the subscription; its close detaches. 0: the broker
-  storage::KeyspaceId keyspace = storage::kDefaultKeyspace;
-};
-
 struct CursorOptions {
   storage::ScanOptions scan;
   registry::Handle filter = 0;  // a callback that picks rows; 0: none
   std::int64_t filter_timeout_ns = 30'000'000'000;
   std::string caller;  // shown to the filter's host
 };
+
+// What to do about a keyspace that is not there.
+enum class IfMissing : std::uint8_t { kFail, kCreate };
+
+class StoreView;
 
 class Broker : public std::enable_shared_from_this<Broker> {
  public:
@@ -125,9 +123,12 @@ class Broker : public std::enable_shared_from_this<Broker> {
   std::string NameOf(registry::Handle callback);
 
   // A handle of kind store (see store_view.h) to a keyspace, as it is now. NOT_FOUND if there is no
-  // such keyspace.
+  // such keyspace, unless it is to be created then.
   base::Result<registry::Handle> OpenStore(
-      std::string_view keyspace = storage::kDefaultKeyspaceName);
+      std::string_view keyspace = storage::kDefaultKeyspaceName,
+      IfMissing if_missing = IfMissing::kFail);
+  // The same, to what the view shows at this moment.
+  base::Result<registry::Handle> OpenSnapshot(const StoreView& view);
   // Commits a batch, after the validators that want to see it have let it. Errors: as
   // storage::Store::Commit; FAILED_PRECONDITION, reason REJECTED, with a validator's words;
   // UNAVAILABLE, reason VALIDATOR_FAILED; RECURSION_LIMIT.
@@ -138,13 +139,17 @@ class Broker : public std::enable_shared_from_this<Broker> {
   // See validators.h. The callback's handle needs the rights to invoke, retain and bind. Detaching is
   // releasing the subscription. Errors: as AttachWatch.
   base::Result<registry::Handle> AttachValidator(const ValidatorOptions& options);
-  // The callback is called, one call at a time, with row blocks of the changes under the prefix, in
-  // order of revision, each at least once; a call that fails is repeated with the same rows after
-  // 100 ms, doubling to 10 s. How a watch ends: see watches.h. Its handle needs the rights to
-  // invoke, retain and bind. Detaching is releasing the subscription: Registry::Release. Errors:
-  // COMPACTED; FAILED_PRECONDITION (no store, a typed callback); INVALID_ARGUMENT; those of
-  // Registry::Retain.
+  // The callback is called, one call at a time, with row blocks of the changes in the range, in order of
+  // revision, each at least once; a call that fails is repeated with the same rows after 100 ms,
+  // doubling to 10 s. What happens to one that falls behind, and how a watch ends: see watches.h. Its
+  // handle needs the rights to invoke, retain and bind. Detaching is releasing the subscription:
+  // Registry::Release. Errors: COMPACTED; ALREADY_EXISTS if a watch of the name is attached;
+  // FAILED_PRECONDITION (no store, a typed callback); INVALID_ARGUMENT; those of Registry::Retain;
+  // those of a commit, with a name.
   base::Result<registry::Handle> AttachWatch(const WatchOptions& options);
+  // Forgets how far the watches of a name have got. NOT_FOUND; FAILED_PRECONDITION while one is
+  // attached. May block (disk).
+  base::Status ForgetWatch(storage::KeyspaceId keyspace, const std::string& name);
 
   // Tells when keys expire, and whatever else the broker times.
   const base::Clock& clock() const { return *options_.clock; }

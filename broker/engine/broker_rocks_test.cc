@@ -43,7 +43,8 @@ TEST(BrokerRocksTest, S1_S3_WriteScanFilterWatchReopen) {
           return Status();
         });
     WatchOptions watch;
-    watch.prefix = "k1";
+    watch.start = "k1";
+    watch.end = "k2";
     watch.from_revision = 1;
     watch.callback = watcher.handle();
     ASSERT_TRUE(broker->AttachWatch(watch).ok());

@@ -18,11 +18,6 @@ namespace {
 
 constexpr std::chrono::microseconds kDoze(500);
 
-Status NoProgress(Revision from) {
-  return Status(Code::kInternal,
-                "revision " + std::to_string(from) + " was announced and is not in the history");
-}
-
 }  // namespace
 
 void Watches::Run() {
@@ -44,6 +39,7 @@ void Watches::Run() {
       Advance(lock, watch);
       worked = true;
     }
+    if (save_cursors_at_ns_ != 0 && now_ns >= save_cursors_at_ns_) SaveCursors(lock);
     if (worked) {
       has_dozed_ = false;
     } else {
@@ -57,7 +53,7 @@ void Watches::Join(const Ref<Watch>& watch) {
   // Nobody was there to read for: what the first one wants before this it reads by itself.
   if (index_.empty()) head_ = std::max(head_, watch->attached_at);
   index_.Add(watch->prefix, watch.get());
-  if (watch->next > head_) return;
+  if (watch->next > head_ && !watch->by_state) return;
   watch->unread = watch->next;
   Queue(*watch);
 }
@@ -69,17 +65,14 @@ bool Watches::HeadIsBehind(std::int64_t now_ns) const {
 void Watches::ReadHead(Lock& lock) {
   const Revision from = head_ + 1;
   const auto range = index_.range();
+  const auto old_rows =
+      showing_old_rows_ != 0 ? storage::OldRows::kShow : storage::OldRows::kLeaveOut;
   lock.unlock();
-  auto page = surroundings_.store->ReadHistory(
-      {from, range.start, range.end, kWatchPageRows, kWatchPageBytes, keyspace_});
+  const auto page = ReadPage(from, range.start, range.end, old_rows);
   lock.lock();
   if (stopping_) return;
   if (!page.ok()) {
     HeadFailed(lock, page.status());
-    return;
-  }
-  if (page->next_revision <= from) {
-    HeadFailed(lock, NoProgress(from));
     return;
   }
   const auto due = Distribute(*page);
@@ -90,7 +83,18 @@ void Watches::ReadHead(Lock& lock) {
   head_ = page->next_revision - 1;
   head_failures_ = 0;
   head_retry_at_ns_ = 0;
+  if (named_count_ != 0 && head_ >= quiet_from_ + kQuietRevisions) MoveQuietCursors();
   Send(lock, *due);
+}
+
+base::Result<storage::HistoryPage> Watches::ReadPage(Revision from, std::string_view start,
+                                                     std::string_view end,
+                                                     storage::OldRows old_rows) {
+  auto page = surroundings_.store->ReadHistory(
+      {from, start, end, kWatchPageRows, kWatchPageBytes, keyspace_, old_rows});
+  if (!page.ok() || page->next_revision > from) return page;
+  return Status(Code::kInternal,
+                "revision " + std::to_string(from) + " was announced and is not in the history");
 }
 
 base::Result<std::vector<Ref<Watch>>> Watches::Distribute(const storage::HistoryPage& page) {
@@ -99,16 +103,23 @@ base::Result<std::vector<Ref<Watch>>> Watches::Distribute(const storage::History
   auto reader = storage::RowBlockReader::Open(page.rows);
   Status status = reader.status();
   storage::Row row;
+  storage::Row old;  // of the row after it
   while (status.ok() && (status = reader->Next(&row)).ok()) {
+    if (row.kind == storage::RowKind::kOld) {
+      old = row;
+      continue;
+    }
     index_.ForEachMatch(row.key, [&](Watch* watch) {
-      if (row.revision < watch->next) return;
+      if (row.revision < watch->next || !watch->Wants(row.key)) return;
       if (watch->AtRest()) {
         if (watch->batch.row_count() == 0) due.push_back(Ref<Watch>(watch));
+        if (watch->ShowsOldRows() && old.key == row.key) watch->batch.Append(old);
         watch->batch.Append(row);
       } else if (watch->unread == 0) {
         watch->unread = row.revision;
       }
     });
+    old = {};
   }
   const bool is_whole = status.code() == Code::kEnd;
   for (const auto& watch : due) {
@@ -143,51 +154,6 @@ void Watches::HeadFailed(Lock& lock, const Status& status) {
   lock.lock();
 }
 
-void Watches::Advance(Lock& lock, const Ref<Watch>& watch) {
-  if (watch->ended || watch->in_call || watch->retry_at_ns != 0) return;
-  if (!watch->rows.empty()) {
-    watch->in_call = true;
-    Send(lock, {watch});
-    return;
-  }
-  if (watch->unread == 0) return;
-  const Revision from = watch->unread;
-  lock.unlock();
-  auto page = surroundings_.store->ReadHistory(
-      {from, watch->prefix, watch->prefix_end, kWatchPageRows, kWatchPageBytes, keyspace_});
-  lock.lock();
-  if (watch->ended) return;
-  Status status = page.status();
-  if (status.ok() && page->next_revision <= from) status = NoProgress(from);
-  if (!status.ok()) {
-    Ref<Watch> ended;
-    if (status.code() == Code::kCompacted) {
-      ended = End(*watch);
-    } else {
-      RetryLater(*watch);
-    }
-    const bool tell = ended || watch->failures == 1;
-    lock.unlock();
-    if (tell) {
-      Log(LogLevel::kWarning,
-          watch->Describe() + (ended ? " ends: " : " waits for the store: ") + status.ToString());
-    }
-    ended = {};
-    lock.lock();
-    return;
-  }
-  watch->failures = 0;
-  watch->next = page->next_revision;
-  watch->unread = watch->next <= head_ ? watch->next : 0;
-  if (page->row_count > 0) {
-    watch->rows = std::move(page->rows);
-    watch->in_call = true;
-    Send(lock, {watch});
-  } else if (watch->unread != 0) {
-    Queue(*watch);
-  }
-}
-
 void Watches::Send(Lock& lock, const std::vector<Ref<Watch>>& watches) {
   lock.unlock();
   for (const auto& watch : watches) {
@@ -220,8 +186,8 @@ void Watches::Sleep(Lock& lock, std::int64_t now_ns) {
   asleep_.store(true);
   if (!HeadIsBehind(now_ns)) {
     std::int64_t until_ns = timers_.empty() ? 0 : timers_.begin()->first;
-    if (head_retry_at_ns_ > now_ns && (until_ns == 0 || head_retry_at_ns_ < until_ns)) {
-      until_ns = head_retry_at_ns_;
+    for (const std::int64_t at_ns : {head_retry_at_ns_, save_cursors_at_ns_}) {
+      if (at_ns > now_ns && (until_ns == 0 || at_ns < until_ns)) until_ns = at_ns;
     }
     if (until_ns == 0) {
       wake_.wait(lock);

@@ -16,6 +16,12 @@ Result<registry::Handle> KeyspaceWatches::Attach(const WatchOptions& options) {
   return (*watches)->Attach(options);
 }
 
+Status KeyspaceWatches::Forget(storage::KeyspaceId keyspace, const std::string& name) {
+  auto watches = Of(keyspace);
+  if (!watches.ok()) return watches.status();
+  return (*watches)->Forget(name);
+}
+
 Result<std::shared_ptr<Watches>> KeyspaceWatches::Of(storage::KeyspaceId keyspace) {
   std::shared_ptr<Watches> watches;
   bool is_first = false;

@@ -20,6 +20,8 @@ class KeyspaceWatches {
 
   // See Broker::AttachWatch.
   base::Result<registry::Handle> Attach(const WatchOptions& options);
+  // See Broker::ForgetWatch.
+  base::Status Forget(storage::KeyspaceId keyspace, const std::string& name);
   void CallbacksReleased(std::span<registry::Callback* const> callbacks);
   // Ends all; waits for their threads, unless called on one of them.
   void Stop();

@@ -44,6 +44,8 @@ Result<std::optional<Operation>> ReadReply(const UpdateOptions& options, std::st
   storage::Row row;
   while (status.ok() && (status = reader->Next(&row)).ok()) {
     if (row.kind == RowKind::kOld) continue;
+    if (row.kind != RowKind::kPut && row.kind != RowKind::kDelete)
+      return malformed("a row that is neither a put nor a delete");
     if (row.key != key) return malformed("key " + storage::QuoteKey(row.key));
     if (wanted) return malformed("more than one row");
     wanted.emplace();

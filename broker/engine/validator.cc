@@ -175,6 +175,8 @@ Status Validator::Amend(const std::string& reply, storage::WriteBatch* batch) co
   storage::Row row;
   while (status.ok() && (status = reader->Next(&row)).ok()) {
     if (row.kind == RowKind::kOld) continue;
+    if (row.kind != RowKind::kPut && row.kind != RowKind::kDelete)
+      return malformed("a row that is neither a put nor a delete");
     if (!row.key.starts_with(options_.prefix)) {
       return malformed("key " + storage::QuoteKey(row.key) + ", which is not under its prefix");
     }

@@ -10,16 +10,19 @@
 //     revision of at least `unread` (which is not 0 then).
 //   - At most one call is in flight; `rows` stays the same until the callback has accepted it. So changes
 //     come in order of revision, each at least once (S3).
+//   - While it is told the state (`by_state`) `unread` is not 0, and `acked` stays where it was.
 //   - The handle to the callback is the watch's own, held by the owner "hooks".
 //
 // Thread safety: the fields from `next` on are guarded by the dispatcher's mutex; `rows` is read by the
-// dispatcher's thread without it while a call is in flight, during which nobody writes it.
+// dispatcher's thread without it while a call is in flight, during which nobody writes it; `state` is the
+// dispatcher's thread's alone.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "broker/engine/watch_options.h"
 #include "broker/registry/registry.h"
 #include "broker/storage/row_block.h"
 #include "broker/storage/store.h"
@@ -31,8 +34,8 @@ class Watches;
 class Watch final : public registry::Object {
  public:
   // Takes over `held_callback`, a handle to `callback`.
-  Watch(std::shared_ptr<Watches> watches, std::string watched_prefix,
-        registry::Handle held_callback, const registry::Object& callback_object);
+  Watch(std::shared_ptr<Watches> watches, const WatchOptions& wish, registry::Handle held_callback,
+        const registry::Object& callback_object);
   ~Watch() override;
 
   // Detached: the subscription was released, or its holder closed.
@@ -41,23 +44,33 @@ class Watch final : public registry::Object {
 
   // Nothing under way and nothing missed: changes may come from the shared page.
   bool AtRest() const noexcept { return !in_call && rows.empty() && unread == 0; }
+  // Of a key that has the prefix.
+  bool Wants(std::string_view key) const noexcept {
+    return key >= options.start && (options.end.empty() || key < options.end);
+  }
+  bool ShowsOldRows() const noexcept { return options.old_rows == storage::OldRows::kShow; }
   // For logs: "watch on "prefix" by callback "label"".
   std::string Describe() const;
 
   const std::shared_ptr<Watches> dispatcher;
-  const std::string prefix;
-  const std::string prefix_end;
+  const WatchOptions options;
+  const std::string prefix;  // of all keys in the range
   const registry::Handle callback;
   const registry::Object* const callback_object;  // for telling callbacks apart only
   const std::string callback_label;
   registry::Handle subscription = 0;  // set before the dispatcher knows the watch
 
   storage::Revision attached_at = 0;  // the store's revision then; constant
+  std::shared_ptr<void> old_values;   // keeps them, if it asked for them
 
   storage::Revision next = 0;
   storage::Revision unread = 0;    // the shared page passed a matching change here; 0: it did not
   std::string rows;                // being delivered, or to be delivered again
   storage::RowBlockBuilder batch;  // of the shared page, while it is looked through
+  storage::Revision acked = 0;     // where it goes on if it is attached anew; of a named one
+  bool by_state = false;           // it is told the state, from the first row if `state` is null
+  std::unique_ptr<storage::Scan> state;
+  bool holds_name = false;  // of its options: nobody else attaches to it
   bool in_call = false;
   bool queued = false;
   bool ended = false;

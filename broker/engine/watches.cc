@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "broker/engine/hooks.h"
+#include "broker/engine/name_options.h"
 
 namespace belay::engine {
 
@@ -17,35 +18,42 @@ using registry::Ref;
 using registry::Registry;
 using storage::Revision;
 
+namespace {
+
+Status CheckKey(std::string_view key, const char* what) {
+  if (key.size() <= storage::kMaxKeyBytes) return {};
+  return Status(Code::kInvalidArgument,
+                "the " + std::string(what) + " of the range has " + std::to_string(key.size()) +
+                    " bytes, the bound max_key_bytes is " + std::to_string(storage::kMaxKeyBytes),
+                "LIMIT_EXCEEDED");
+}
+
+Status CheckRange(const WatchOptions& options) {
+  if (Status status = CheckKey(options.start, "start"); !status.ok()) return status;
+  if (Status status = CheckKey(options.end, "end"); !status.ok()) return status;
+  if (options.end.empty() || options.start < options.end) return {};
+  return Status(Code::kInvalidArgument, "the range is empty: its end is not above its start");
+}
+
+}  // namespace
+
 base::Result<Handle> Watches::Attach(const WatchOptions& options) {
-  if (options.prefix.size() > storage::kMaxKeyBytes) {
-    return Status(Code::kInvalidArgument,
-                  "the prefix has " + std::to_string(options.prefix.size()) +
-                      " bytes, the bound max_key_bytes is " + std::to_string(storage::kMaxKeyBytes),
-                  "LIMIT_EXCEEDED");
+  if (Status status = CheckRange(options); !status.ok()) return status;
+  if (!options.name.empty()) {
+    if (Status status = CheckName(options.name); !status.ok()) return status;
   }
   std::uint32_t rights = 0;
   if (Status status = CheckMayBind(options.callback, &rights); !status.ok()) return status;
   if (Status refusal = Registry::Refusal(options.callback); !refusal.ok()) return refusal;
-  auto callback = Registry::Find(options.callback, Kind::kCallback);
-  if (!callback.ok()) return callback.status();
   if (Status status = Start(); !status.ok()) return status;
-  const Revision current = surroundings_.store->CurrentRevision();
-  const Revision from = options.from_revision == 0 ? current + 1 : options.from_revision;
-  if (const Revision oldest = surroundings_.store->OldestRevision(); from < oldest) {
-    return Status(Code::kCompacted, "revision " + std::to_string(from) +
-                                        " is no longer retained, the oldest is " +
-                                        std::to_string(oldest));
-  }
-
-  auto held = Registry::Retain(options.callback, surroundings_.hooks_owner, registry::kRightInvoke);
-  if (!held.ok()) return held.status();
-  const auto watch =
-      Ref<Watch>::Adopt(new Watch(shared_from_this(), options.prefix, *held, **callback));
-  watch->attached_at = current;
-  watch->next = from;
+  auto made = NewWatch(options);
+  if (!made.ok()) return made.status();
+  const Ref<Watch> watch = std::move(*made);
   auto handle = surroundings_.registry->Insert(Ref<registry::Object>(watch.get()), options.holder);
-  if (!handle.ok()) return handle;
+  if (!handle.ok()) {
+    if (!options.name.empty()) cursors_.Detach(options.name);
+    return handle;
+  }
   {
     Lock lock(mutex_);
     if (stopping_) {
@@ -57,6 +65,8 @@ base::Result<Handle> Watches::Attach(const WatchOptions& options) {
     watch->subscription = *handle;
     by_callback_.emplace(watch->callback_object, watch);
     watch_count_.store(by_callback_.size());
+    showing_old_rows_ += watch->ShowsOldRows() ? 1U : 0U;
+    named_count_ += options.name.empty() ? 0U : 1U;
     joining_.push_back(watch);
     wake_.notify_one();
   }
@@ -67,6 +77,45 @@ base::Result<Handle> Watches::Attach(const WatchOptions& options) {
     ended = End(*watch);
   }
   return handle;
+}
+
+base::Result<Ref<Watch>> Watches::NewWatch(const WatchOptions& options) {
+  auto callback = Registry::Find(options.callback, Kind::kCallback);
+  if (!callback.ok()) return callback.status();
+  std::shared_ptr<void> old_values;
+  // Before the revision is read: from then on they are there.
+  if (options.old_rows == storage::OldRows::kShow) {
+    old_values = surroundings_.store->KeepOldValues(keyspace_);
+  }
+  auto held = Registry::Retain(options.callback, surroundings_.hooks_owner, registry::kRightInvoke);
+  if (!held.ok()) return held.status();
+  const auto watch = Ref<Watch>::Adopt(new Watch(shared_from_this(), options, *held, **callback));
+  watch->old_values = std::move(old_values);
+  watch->attached_at = surroundings_.store->CurrentRevision();
+  auto first = FirstRevision(options, watch->attached_at);
+  if (!first.ok()) return first.status();
+  watch->holds_name = !options.name.empty();
+  watch->by_state = *first == 0;
+  watch->acked = *first;
+  watch->next = std::max(*first, Revision{1});
+  return watch;
+}
+
+// 0: it begins with the state.
+base::Result<Revision> Watches::FirstRevision(const WatchOptions& options, Revision current) {
+  Revision wanted = options.from_revision == 0 ? current + 1 : options.from_revision;
+  if (options.begin == WatchBegin::kState) wanted = 0;
+  // One that has a name and is not new is told when it has fallen behind.
+  const Revision oldest = surroundings_.store->OldestRevision();
+  const bool is_gone = wanted != 0 && wanted < oldest;
+  if (is_gone && options.name.empty()) {
+    return Status(Code::kCompacted, "revision " + std::to_string(wanted) +
+                                        " is no longer retained, the oldest is " +
+                                        std::to_string(oldest));
+  }
+  if (options.name.empty()) return wanted;
+  EndReleased(options.name);
+  return cursors_.Attach(options.name, is_gone ? 0 : wanted);
 }
 
 Status Watches::Start() {
@@ -97,11 +146,13 @@ void Watches::Stop() {
     thread = std::move(thread_);
     wake_.notify_all();
   }
-  if (!thread.joinable()) return;
-  if (thread.get_id() == std::this_thread::get_id()) {
+  if (thread.joinable() && thread.get_id() == std::this_thread::get_id()) {
     thread.detach();  // it holds this object, and touches nothing else any more
-  } else {
+  } else if (thread.joinable()) {
     thread.join();
+  }
+  if (Status status = cursors_.Save(); !status.ok()) {
+    Log(LogLevel::kWarning, "named watches will repeat rows: " + status.ToString());
   }
 }
 
@@ -153,6 +204,8 @@ void Watches::Completed(const Ref<Watch>& watch, const registry::Outcome& outcom
     if (status.ok()) {
       watch->rows = std::string();  // gives the memory back too
       watch->failures = 0;
+      if (!watch->by_state) watch->acked = watch->next;
+      if (!watch->options.name.empty()) MoveCursor(*watch);
       if (watch->unread != 0) Queue(*watch);
     } else if (is_over) {
       line = watch->Describe() + " ends: " + status.ToString();
@@ -185,8 +238,32 @@ std::int64_t Watches::RetryLater(Watch& watch) {
   return pause_ns;
 }
 
+void Watches::EndReleased(const std::string& name) {
+  Ref<Watch> ended;
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(by_callback_.begin(), by_callback_.end(), [&](const auto& entry) {
+    return entry.second->options.name == name;
+  });
+  if (found == by_callback_.end()) return;
+  const Ref<Watch> watch = found->second;
+  if (!Registry::Find(watch->subscription, Kind::kSubscription).ok()) ended = End(*watch);
+}
+
+void Watches::MoveCursor(const Watch& watch) {
+  cursors_.Move(watch.options.name, watch.acked);
+  if (save_cursors_at_ns_ != 0) return;
+  save_cursors_at_ns_ = surroundings_.clock->MonotonicNs() + kSaveEveryNs;
+}
+
 Ref<Watch> Watches::End(Watch& watch) {
   watch.ended = true;
+  // The dispatcher lets go of what it reads the state by.
+  if (watch.by_state) Queue(watch);
+  if (std::exchange(watch.holds_name, false)) {
+    MoveCursor(watch);
+    cursors_.Detach(watch.options.name);
+    wake_.notify_one();
+  }
   index_.Remove(watch.prefix, &watch);
   if (watch.retry_at_ns != 0) timers_.erase({watch.retry_at_ns, &watch});
   (void)Registry::Release(watch.callback);
@@ -196,6 +273,8 @@ Ref<Watch> Watches::End(Watch& watch) {
   if (found == last) return {};
   Ref<Watch> forgotten = std::move(found->second);
   by_callback_.erase(found);
+  showing_old_rows_ -= watch.ShowsOldRows() ? 1U : 0U;
+  named_count_ -= watch.options.name.empty() ? 0U : 1U;
   watch_count_.store(by_callback_.size());
   return forgotten;
 }

@@ -11,14 +11,21 @@
 // Memory. A watch holds one block of rows at a time, twice while the call runs: at most kWatchPageBytes,
 // or one commit if that is larger.
 //
-// Ends. A watch ends when its subscription is released or the holder's owner closes, when its callback
-// cannot be called any more, and when the history it needs is no longer retained; this last is logged,
-// the callback is not told. The subscription's handle stays its holder's until released.
+// Falling behind. Changes that a watch needs and that are no longer retained, or are more than its lag
+// limit, are not told. It is told the state instead: a row kReset, the rows of its range as of one
+// revision, a row kSynced, and from there the changes.
+//
+// Named watches. See watch_cursors.h. Their cursors are written when they have moved, at most every
+// kSaveEveryNs, and when they end.
+//
+// Ends. A watch ends when its subscription is released or the holder's owner closes, and when its callback
+// cannot be called any more. The subscription's handle stays its holder's until released.
 //
 // Detaching. Whether the subscription is still open is asked right before each call, on the thread that
 // makes it: no call passes that point once Release() has returned.
 //
-// Thread safety: every method may be called from any thread. Lock order: mutex_, then the registry's.
+// Thread safety: every method may be called from any thread. Lock order: mutex_, then the registry's and
+// the cursors' that is not the disk's.
 // Callbacks and the log are not called under mutex_ (R8), nor are the store's reads made under it.
 #pragma once
 
@@ -41,6 +48,7 @@
 #include "broker/engine/callback_pool.h"
 #include "broker/engine/prefix_index.h"
 #include "broker/engine/watch.h"
+#include "broker/engine/watch_cursors.h"
 
 namespace belay::engine {
 
@@ -49,6 +57,10 @@ inline constexpr std::size_t kWatchPageBytes = std::size_t{256} << 10;
 // Pause before rows are delivered again, or history is read again: doubled from the first to the last.
 inline constexpr std::int64_t kFirstPauseNs = 100'000'000;
 inline constexpr std::int64_t kLongestPauseNs = 10'000'000'000;
+inline constexpr std::int64_t kSaveEveryNs = 100'000'000;
+// A named watch that nothing changes for is moved on when it is this far behind, lest what it need not see
+// be taken from the history.
+inline constexpr storage::Revision kQuietRevisions = 1'000;
 
 class Watches : public std::enable_shared_from_this<Watches> {
  public:
@@ -62,10 +74,17 @@ class Watches : public std::enable_shared_from_this<Watches> {
     registry::LogFunction log;
   };
   Watches(Surroundings surroundings, storage::KeyspaceId keyspace)
-      : surroundings_(std::move(surroundings)), keyspace_(keyspace) {}
+      : surroundings_(std::move(surroundings)),
+        keyspace_(keyspace),
+        cursors_(*surroundings_.store, keyspace) {}
 
   // See Broker::AttachWatch.
   base::Result<registry::Handle> Attach(const WatchOptions& options);
+  // See Broker::ForgetWatch.
+  base::Status Forget(const std::string& name) {
+    EndReleased(name);
+    return cursors_.Forget(name);
+  }
   // The store has committed up to here. Brief; on a writer's thread.
   void OnCommit(storage::Revision revision);
   void Detached(Watch& watch);
@@ -77,8 +96,25 @@ class Watches : public std::enable_shared_from_this<Watches> {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
+  // What is read for one watch alone.
+  struct Portion {
+    std::string rows;
+    std::uint32_t row_count = 0;
+    storage::Revision next = 0;  // where to go on; 0: the state has more
+  };
+
   base::Status Start();
+  base::Result<storage::Revision> FirstRevision(const WatchOptions& options,
+                                                storage::Revision current);
+  base::Result<registry::Ref<Watch>> NewWatch(const WatchOptions& options);
+  // The watch of that name, if its subscription is gone and it only has not been told so yet.
+  void EndReleased(const std::string& name);
   void Completed(const registry::Ref<Watch>& watch, const registry::Outcome& outcome);
+  // On the dispatcher's thread, without the lock.
+  base::Result<storage::HistoryPage> ReadPage(storage::Revision from, std::string_view start,
+                                              std::string_view end, storage::OldRows old_rows);
+  base::Result<Portion> ReadChanges(const Watch& watch, storage::Revision from);
+  base::Result<Portion> ReadState(Watch& watch);
   void Log(registry::LogLevel level, const std::string& text) const;
 
   // REQUIRES for all below: mutex_ held; those that take the lock let go of it in between. All but End()
@@ -90,17 +126,24 @@ class Watches : public std::enable_shared_from_this<Watches> {
   base::Result<std::vector<registry::Ref<Watch>>> Distribute(const storage::HistoryPage& page);
   void HeadFailed(Lock& lock, const base::Status& status);
   void Advance(Lock& lock, const registry::Ref<Watch>& watch);
+  bool IsTooFarBehind(const Watch& watch) const;
+  void TellState(Lock& lock, const registry::Ref<Watch>& watch, const std::string& why);
+  void ReadFailed(Lock& lock, const registry::Ref<Watch>& watch, const base::Status& status);
   void Send(Lock& lock, const std::vector<registry::Ref<Watch>>& watches);
+  void MoveQuietCursors();
+  void SaveCursors(Lock& lock);
   void QueueDue(std::int64_t now_ns);
   void Sleep(Lock& lock, std::int64_t now_ns);
   void Queue(Watch& watch);
   // Returns the pause.
   std::int64_t RetryLater(Watch& watch);
+  void MoveCursor(const Watch& watch);
   // The watch is forgotten; whoever holds the last reference must not hold mutex_ when dropping it.
   [[nodiscard]] registry::Ref<Watch> End(Watch& watch);
 
   const Surroundings surroundings_;
   const storage::KeyspaceId keyspace_;
+  WatchCursors cursors_;
 
   std::atomic<storage::Revision> newest_{0};  // that the store has told of
   // Sequentially consistent, like newest_: the dispatcher sets it, then looks at newest_; a writer raises
@@ -123,6 +166,10 @@ class Watches : public std::enable_shared_from_this<Watches> {
   std::int64_t head_retry_at_ns_ = 0;
   std::deque<registry::Ref<Watch>> ready_;  // to be looked at by Advance()
   std::set<std::pair<std::int64_t, Watch*>> timers_;
+  std::size_t showing_old_rows_ = 0;     // watches that asked for them
+  std::size_t named_count_ = 0;          // watches with a name
+  storage::Revision quiet_from_ = 0;     // head_ when the cursors were looked at last
+  std::int64_t save_cursors_at_ns_ = 0;  // 0: none has moved
 };
 
 }  // namespace belay::engine

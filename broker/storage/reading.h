@@ -73,6 +73,9 @@ class Scan {
   virtual Revision revision() const = 0;
 };
 
+// Whether a page of history has the rows of kind kOld.
+enum class OldRows : std::uint8_t { kLeaveOut, kShow };
+
 struct HistoryRange {
   Revision from_revision = 0;
   std::string_view start = {};
@@ -80,11 +83,13 @@ struct HistoryRange {
   std::uint32_t max_rows = 0;
   std::size_t max_bytes = 0;
   KeyspaceId keyspace = kDefaultKeyspace;
+  OldRows old_rows = OldRows::kLeaveOut;
 };
 
 struct HistoryPage {
-  // A row block: changes in order of revision, then of the batch. The row of a key whose value
-  // before is known (see Store::KeepOldValues) comes after one of kind kOld with that value.
+  // A row block: changes in order of revision, then of the batch. Where old rows are shown, the row of
+  // a key whose value before is known (see Store::KeepOldValues) comes after one of kind kOld with
+  // that value.
   std::string rows;
   std::uint32_t row_count = 0;  // may be 0 although there is more: see next_revision
   Revision next_revision = 0;   // where to go on; above CurrentRevision(): all has been read

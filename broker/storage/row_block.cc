@@ -122,7 +122,7 @@ Status RowBlockReader::Next(Row* row) {
   const std::size_t value_bytes = base::LoadLittle<std::uint32_t>(header + 16);
   const auto flags = base::LoadLittle<std::uint32_t>(header + 20);
   if (kind < static_cast<std::uint32_t>(RowKind::kPut) ||
-      kind > static_cast<std::uint32_t>(RowKind::kOld)) {
+      kind > static_cast<std::uint32_t>(RowKind::kSynced)) {
     return Malformed(offset_bytes_ + 8, "unknown row kind " + std::to_string(kind));
   }
   if ((flags & ~kRowExpired) != 0) {

@@ -5,7 +5,7 @@
 //
 //   block   u32 format (= 1), u32 row_count, then row_count rows and nothing after them
 //   row     u64 revision      of the change that the row shows
-//           u32 kind          1 put, 2 delete, 3 the value before (see RowKind::kOld)
+//           u32 kind          1 put, 2 delete, and others: see RowKind
 //           u32 key_size      bytes
 //           u32 value_size    bytes
 //           u32 flags         1 the key expired (of a delete)
@@ -44,6 +44,11 @@ enum class RowKind : std::uint32_t {
   // What the key of the next row, the same key, had before that change. `revision` is that of the
   // change before. Only who asks for old values gets such rows.
   kOld = 3,
+  // To a watch, of no key: changes before `revision` were missed. Rows that were not deleted follow, as
+  // puts, and then kSynced: what was known before is to be forgotten. See Watch.
+  kReset = 4,
+  // To a watch, of no key: the rows since kReset are all there was at `revision`. Changes follow.
+  kSynced = 5,
 };
 
 // Of a kDelete: nobody deleted the key, its time had come.

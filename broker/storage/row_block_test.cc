@@ -95,7 +95,7 @@ TEST(RowBlockTest, I7_ErrorsNameTheOffset) {
     const char* expected;
   };
   const Case cases[] = {{0, 2, "unknown format 2 at offset 0"},
-                        {16, 4, "unknown row kind 4 at offset 16"},
+                        {16, 6, "unknown row kind 6 at offset 16"},
                         {20, 0xffffffff, "key longer than the block at offset 20"},
                         {24, 0xfffffff0, "value longer than the block at offset 24"},
                         {28, 2, "unknown flags 2 at offset 28"}};

@@ -35,6 +35,22 @@ base::Result<CommitResult> Delete(Store& store, std::string_view key, Durability
   return CommitOne(store, std::move(operation), durability);
 }
 
+base::Result<std::uint64_t> CountKeys(Store& store, ScanOptions options) {
+  constexpr std::uint32_t kRowsAtOnce = 1024;
+  constexpr std::size_t kBytesAtOnce = std::size_t{1} << 20;
+  options.keys_only = true;
+  auto scan = store.NewScan(options);
+  if (!scan.ok()) return scan.status();
+  std::uint64_t count = 0;
+  while (true) {
+    RowBlockBuilder rows;
+    const Status status = (*scan)->Next(&rows, kRowsAtOnce, kBytesAtOnce);
+    if (status.code() == Code::kEnd) return count;
+    if (!status.ok()) return status;
+    count += rows.row_count();
+  }
+}
+
 base::Result<Record> Store::Get(std::string_view key, const ReadOptions& options) {
   Record record;
   Status status = Read(options, key, [&record](const RecordView& found) {

@@ -137,6 +137,10 @@ class Store {
   base::Result<Record> Get(std::string_view key, const ReadOptions& options = {});
 };
 
+// How many keys the scan would give, by reading them. May block for long. Errors: as Store::NewScan and
+// Scan::Next.
+base::Result<std::uint64_t> CountKeys(Store& store, ScanOptions options);
+
 // One-key forms of Commit().
 base::Result<CommitResult> Put(Store& store, std::string_view key, std::string_view value,
                                Durability durability = Durability::kSync);

@@ -18,19 +18,35 @@ belay_status belay_watch_attach(belay_handle store, const belay_watch_options* o
     if (subscription == nullptr) return InvalidArgument("subscription is null");
     if (!Load(options, sizeof(belay_watch_options), &given))
       return InvalidArgument("options is null, or its struct_size too small");
-    if (given.flags != 0) return InvalidArgument("options->flags must be 0");
-    RangeArgument prefix;
-    const Status status = ReadRangeArgument(given.prefix, given.prefix_size, nullptr, 0, &prefix);
+    if ((given.flags & ~(BELAY_WATCH_OLD_VALUES | BELAY_WATCH_STATE_FIRST)) != 0)
+      return InvalidArgument("options->flags has unknown bits");
+    const bool state_first = (given.flags & BELAY_WATCH_STATE_FIRST) != 0;
+    if (state_first && given.from_revision != 0)
+      return InvalidArgument("the state and a revision to begin with were asked for: choose one");
+    KeyRange range;
+    const Status status = ReadRangeOrPrefix(given, &range);
     if (!status.ok()) return Fail(status);
     belay::engine::WatchOptions wish;
-    wish.prefix = prefix.start;
+    wish.start = std::move(range.start);
+    wish.end = std::move(range.end);
     wish.from_revision = given.from_revision;
+    wish.lag_limit = given.lag_limit;
     wish.callback = given.callback;
     wish.keyspace = view.keyspace();
-    auto attached = view.broker()->AttachWatch(wish);
-    if (!attached.ok()) return Fail(attached.status());
-    *subscription = *attached;
-    return BELAY_OK;
+    if (state_first) wish.begin = belay::engine::WatchBegin::kState;
+    if ((given.flags & BELAY_WATCH_OLD_VALUES) != 0) wish.old_rows = storage::OldRows::kShow;
+    if (given.name != nullptr) {
+      wish.name = given.name;
+      if (wish.name.empty()) return InvalidArgument("options->name is empty; null is for no name");
+    }
+    return HandOut(view.broker()->AttachWatch(wish), subscription);
+  });
+}
+
+belay_status belay_watch_forget(belay_handle store, const char* name) {
+  return With(FindWritable, store, [&](StoreView& view) {
+    if (name == nullptr) return InvalidArgument("name is null");
+    return Done(view.broker()->ForgetWatch(view.keyspace(), name));
   });
 }
 
@@ -65,10 +81,7 @@ belay_status belay_validator_attach(belay_handle store, const belay_validator_op
     if ((given.flags & BELAY_VALIDATOR_FAIL_OPEN) != 0)
       wish.on_failure = OnValidatorFailure::kAccept;
     if ((given.flags & BELAY_VALIDATOR_OLD_VALUES) != 0) wish.old_values = ShowOldValues::kYes;
-    auto attached = view.broker()->AttachValidator(wish);
-    if (!attached.ok()) return Fail(attached.status());
-    *subscription = *attached;
-    return BELAY_OK;
+    return HandOut(view.broker()->AttachValidator(wish), subscription);
   });
 }
 

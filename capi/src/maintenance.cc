@@ -53,21 +53,12 @@ belay_status belay_store_verify(belay_handle store, belay_progress progress, voi
 belay_status belay_store_statistics(belay_handle store, belay_statistic* statistics,
                                     uint64_t capacity, uint64_t* count) {
   return With(FindView, store, [&](StoreView& view) {
-    if (count == nullptr) return InvalidArgument("count is null");
-    if (capacity != 0 &&
-        (statistics == nullptr || statistics->struct_size < sizeof(belay_statistic)))
-      return InvalidArgument("statistics is null, or statistics[0].struct_size too small");
-    const auto found = view.store().Statistics();
-    auto* target = reinterpret_cast<char*>(statistics);
-    const std::uint32_t stride = capacity != 0 ? statistics->struct_size : 0;
-    for (std::size_t i = 0; i < found.size() && i < capacity; ++i, target += stride) {
+    return FillArray(view.store().Statistics(), statistics, capacity, count, [](const auto& found) {
       belay_statistic one{};
-      one.value = found[i].second;
-      CopyText(found[i].first, one.name);
-      Store(one, target, stride);
-    }
-    *count = found.size();
-    return BELAY_OK;
+      one.value = found.second;
+      CopyText(found.first, one.name);
+      return one;
+    });
   });
 }
 }

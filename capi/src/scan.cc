@@ -26,20 +26,12 @@ belay_status belay_store_scan(belay_handle store, const belay_scan_options* opti
       return InvalidArgument("options->struct_size is too small");
     if ((given.flags & ~(BELAY_SCAN_REVERSE | BELAY_SCAN_KEYS_ONLY)) != 0)
       return InvalidArgument("options->flags has unknown bits");
-    RangeArgument range;
-    Status status =
-        ReadRangeArgument(given.start, given.start_size, given.end, given.end_size, &range);
+    KeyRange range;
+    const Status status = ReadRangeOrPrefix(given, &range);
     if (!status.ok()) return Fail(status);
-    RangeArgument prefix;
-    status = ReadRangeArgument(given.prefix, given.prefix_size, nullptr, 0, &prefix);
-    if (!status.ok()) return Fail(status);
-    if (!prefix.start.empty() && (!range.start.empty() || !range.end.empty()))
-      return InvalidArgument("prefix excludes start and end");
-
     belay::engine::CursorOptions wish;
-    wish.scan.start = prefix.start.empty() ? range.start : prefix.start;
-    wish.scan.end =
-        prefix.start.empty() ? std::string(range.end) : storage::PrefixEnd(prefix.start);
+    wish.scan.start = std::move(range.start);
+    wish.scan.end = std::move(range.end);
     wish.scan.reverse = (given.flags & BELAY_SCAN_REVERSE) != 0;
     wish.scan.keys_only = (given.flags & BELAY_SCAN_KEYS_ONLY) != 0;
     wish.scan.limit = given.limit;
@@ -47,10 +39,7 @@ belay_status belay_store_scan(belay_handle store, const belay_scan_options* opti
     wish.filter = given.filter;
     auto opened = Cursor::Open(view.broker(), wish);
     if (!opened.ok()) return Fail(opened.status());
-    auto handle = view.broker()->registry().Insert(Ref<Object>(opened->get()));
-    if (!handle.ok()) return Fail(handle.status());
-    *cursor = *handle;
-    return BELAY_OK;
+    return HandOut(view.broker()->registry().Insert(Ref<Object>(opened->get())), cursor);
   });
 }
 
@@ -80,25 +69,15 @@ belay_status belay_store_count(belay_handle store, const void* start, uint64_t s
   return With(FindView, store, [&](StoreView& view) {
     if (count == nullptr) return InvalidArgument("count is null");
     RangeArgument range;
-    Status status = ReadRangeArgument(start, start_size, end, end_size, &range);
+    const Status status = ReadRangeArgument(start, start_size, end, end_size, &range);
     if (!status.ok()) return Fail(status);
     storage::ScanOptions wish;
     wish.start = range.start;
     wish.end = range.end;
-    wish.keys_only = true;
     wish.read = view.read();
-    auto scan = view.store().NewScan(wish);
-    if (!scan.ok()) return Fail(scan.status());
-    std::uint64_t counted = 0;
-    for (;;) {
-      constexpr std::uint32_t kRowsAtOnce = 1024;
-      storage::RowBlockBuilder rows;
-      status = (*scan)->Next(&rows, kRowsAtOnce, std::size_t{1} << 20);
-      if (status.code() == Code::kEnd) break;
-      if (!status.ok()) return Fail(status);
-      counted += rows.row_count();
-    }
-    *count = counted;
+    auto counted = storage::CountKeys(view.store(), wish);
+    if (!counted.ok()) return Fail(counted.status());
+    *count = *counted;
     return BELAY_OK;
   });
 }

@@ -8,18 +8,10 @@ using belay::base::Code;
 using belay::base::Status;
 using belay::engine::Broker;
 using belay::engine::StoreView;
-using belay::registry::Ref;
 using namespace belay::capi;
 namespace storage = belay::storage;
 
 namespace {
-
-belay_status Insert(Broker& broker, StoreView* view, belay_handle* out) {
-  auto handle = broker.registry().Insert(Ref<belay::registry::Object>::Adopt(view));
-  if (!handle.ok()) return Fail(handle.status());
-  *out = *handle;
-  return BELAY_OK;
-}
 
 Status CheckClientName(std::string_view name) {
   if (name != storage::kSystemKeyspaceName) return {};
@@ -36,10 +28,7 @@ belay_status belay_store_open(belay_handle broker, belay_handle* store) {
     if (store == nullptr) return InvalidArgument("store is null");
     auto found = Broker::Find(broker);
     if (!found.ok()) return Fail(found.status());
-    auto opened = (*found)->OpenStore();
-    if (!opened.ok()) return Fail(opened.status());
-    *store = *opened;
-    return BELAY_OK;
+    return HandOut((*found)->OpenStore(), store);
   });
 }
 
@@ -51,16 +40,9 @@ belay_status belay_keyspace_open(belay_handle store, const char* name, uint32_t 
     if ((flags & ~BELAY_KEYSPACE_CREATE) != 0) return InvalidArgument("flags has unknown bits");
     if (Status status = CheckClientName(name); !status.ok()) return Fail(status);
     if (Status status = storage::ValidateKeyspaceName(name); !status.ok()) return Fail(status);
-    auto opened = view.broker()->OpenStore(name);
-    if (opened.code() == Code::kNotFound && flags != 0) {
-      auto created = view.store().CreateKeyspace(name);
-      // Somebody else may have, a moment ago.
-      if (!created.ok() && created.code() != Code::kAlreadyExists) return Fail(created.status());
-      opened = view.broker()->OpenStore(name);
-    }
-    if (!opened.ok()) return Fail(opened.status());
-    *keyspace = *opened;
-    return BELAY_OK;
+    const auto if_missing =
+        flags != 0 ? belay::engine::IfMissing::kCreate : belay::engine::IfMissing::kFail;
+    return HandOut(view.broker()->OpenStore(name, if_missing), keyspace);
   });
 }
 
@@ -74,32 +56,19 @@ belay_status belay_keyspace_drop(belay_handle store, const char* name) {
 belay_status belay_keyspace_list(belay_handle store, belay_keyspace_info* infos, uint64_t capacity,
                                  uint64_t* count) {
   return With(FindView, store, [&](StoreView& view) {
-    if (count == nullptr) return InvalidArgument("count is null");
-    if (capacity != 0 && (infos == nullptr || infos->struct_size < sizeof(belay_keyspace_info)))
-      return InvalidArgument("infos is null, or infos[0].struct_size too small");
-    const auto keyspaces = view.store().ListKeyspaces();
-    auto* target = reinterpret_cast<char*>(infos);
-    const std::uint32_t stride = capacity != 0 ? infos->struct_size : 0;
-    for (std::size_t i = 0; i < keyspaces.size() && i < capacity; ++i, target += stride) {
+    return FillArray(view.store().ListKeyspaces(), infos, capacity, count, [](const auto& found) {
       belay_keyspace_info info{};
-      info.id = keyspaces[i].id;
-      CopyText(keyspaces[i].name, info.name);
-      Store(info, target, stride);
-    }
-    *count = keyspaces.size();
-    return BELAY_OK;
+      info.id = found.id;
+      CopyText(found.name, info.name);
+      return info;
+    });
   });
 }
 
 belay_status belay_store_snapshot(belay_handle store, belay_handle* snapshot) {
   return With(FindView, store, [&](StoreView& view) {
     if (snapshot == nullptr) return InvalidArgument("snapshot is null");
-    auto taken = view.store().NewSnapshot();
-    if (!taken.ok()) return Fail(taken.status());
-    return Insert(
-        *view.broker(),
-        new StoreView(view.broker(), {view.keyspace(), std::move(*taken)}, view.keyspace_name()),
-        snapshot);
+    return HandOut(view.broker()->OpenSnapshot(view), snapshot);
   });
 }
 

@@ -72,4 +72,50 @@ inline base::Status ReadRangeArgument(const void* start, std::uint64_t start_siz
                       "LIMIT_EXCEEDED");
 }
 
+// The range that options with a prefix and a range say. The strings are copies.
+struct KeyRange {
+  std::string start;
+  std::string end;
+};
+template <typename Options>
+base::Status ReadRangeOrPrefix(const Options& given, KeyRange* range) {
+  RangeArgument bounds;
+  base::Status status =
+      ReadRangeArgument(given.start, given.start_size, given.end, given.end_size, &bounds);
+  if (!status.ok()) return status;
+  RangeArgument prefix;
+  status = ReadRangeArgument(given.prefix, given.prefix_size, nullptr, 0, &prefix);
+  if (!status.ok()) return status;
+  if (prefix.start.empty()) {
+    *range = {std::string(bounds.start), std::string(bounds.end)};
+    return {};
+  }
+  if (!bounds.start.empty() || !bounds.end.empty())
+    return base::Status(base::Code::kInvalidArgument, "prefix excludes start and end");
+  *range = {std::string(prefix.start), storage::PrefixEnd(prefix.start)};
+  return {};
+}
+
+// Gives the caller a handle that was made, or says why there is none.
+inline belay_status HandOut(const base::Result<registry::Handle>& made, belay_handle* out) {
+  if (!made.ok()) return Fail(made.status());
+  *out = *made;
+  return BELAY_OK;
+}
+
+// Fills the caller's array with `convert(one)` for each of `found`, as many as there is room for.
+template <typename Item, typename Found, typename Convert>
+belay_status FillArray(const Found& found, Item* items, std::uint64_t capacity,
+                       std::uint64_t* count, Convert convert) {
+  if (count == nullptr) return InvalidArgument("count is null");
+  if (capacity != 0 && (items == nullptr || items->struct_size < sizeof(Item)))
+    return InvalidArgument("the array is null, or struct_size of its first element too small");
+  auto* target = reinterpret_cast<char*>(items);
+  const std::uint32_t stride = capacity != 0 ? items->struct_size : 0;
+  for (std::size_t i = 0; i < found.size() && i < capacity; ++i, target += stride)
+    Store(convert(found[i]), target, stride);
+  *count = found.size();
+  return BELAY_OK;
+}
+
 }  // namespace belay::capi

@@ -191,10 +191,7 @@ belay_status belay_batch_open(belay_handle store, belay_handle* batch) {
     auto view = FindWritable(store);
     if (!view.ok()) return Fail(view.status());
     auto& registry = (*view)->broker()->registry();
-    auto handle = registry.Insert(Ref<Object>::Adopt(new Batch(std::move(*view))));
-    if (!handle.ok()) return Fail(handle.status());
-    *batch = *handle;
-    return BELAY_OK;
+    return HandOut(registry.Insert(Ref<Object>::Adopt(new Batch(std::move(*view)))), batch);
   });
 }
 

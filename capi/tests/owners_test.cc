@@ -267,8 +267,10 @@ TEST_F(OwnersTest, R15_AFilterPicksWhatIsListed) {
   filter.state = 6;
   EXPECT_EQ(belay_list_where(broker_, &filter, &after, infos, 4, &count), BELAY_INVALID_ARGUMENT);
   filter.state = 0;
-  filter.kind = -1;
-  EXPECT_EQ(belay_list_where(broker_, &filter, &after, infos, 4, &count), BELAY_INVALID_ARGUMENT);
+  for (const std::int32_t kind : {-1, BELAY_KIND_BATCH + 1}) {
+    filter.kind = kind;
+    EXPECT_EQ(belay_list_where(broker_, &filter, &after, infos, 4, &count), BELAY_INVALID_ARGUMENT);
+  }
 }
 
 TEST_F(OwnersTest, I1_AProgramWithTheFirstHandleInfoIsServed) {
@@ -297,6 +299,8 @@ TEST_F(OwnersTest, R15_CallsThatRunAreListed) {
     EXPECT_EQ(belay_stuck_calls(broker_, 60'000, calls, 2, &count), BELAY_OK);
     EXPECT_EQ(count, 0U);
     EXPECT_EQ(belay_stuck_calls(broker_, 0, nullptr, 2, &count), BELAY_INVALID_ARGUMENT);
+    calls[0].struct_size = 4;
+    EXPECT_EQ(belay_stuck_calls(broker_, 0, calls, 2, &count), BELAY_INVALID_ARGUMENT);
     return BELAY_OK;
   };
   belay_call call = BELAY_CALL_INIT;

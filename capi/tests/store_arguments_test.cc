@@ -113,6 +113,7 @@ TEST_F(StoreArgumentsTest, R1_I7_EachHandleIsToldApart) {
        [&](auto h) { return belay_store_statistics(h, nullptr, 0, &number_); }},
       {"belay_watch_attach", store,
        [&](auto h) { return belay_watch_attach(h, &watch_, &handle_); }},
+      {"belay_watch_forget", store, [](auto h) { return belay_watch_forget(h, "n"); }},
       {"belay_watch_detach", {BELAY_KIND_SUBSCRIPTION}, &belay_watch_detach},
       {"belay_validator_attach", store,
        [&](auto h) { return belay_validator_attach(h, &validator_, &handle_); }},
@@ -143,6 +144,7 @@ TEST_F(StoreArgumentsTest, I2_I7_NowhereToReadOrToWriteIsRefused) {
   belay_keyspace_info keyspace{};
   belay_statistic statistic{};
   keyspace.struct_size = statistic.struct_size = 4;
+  auto row = Sized<belay_row>();
   const belay_status refusals[] = {
       belay_keyspace_open(store_, nullptr, 0, &handle_),
       belay_keyspace_open(store_, "n", BELAY_KEYSPACE_CREATE, nullptr),
@@ -175,6 +177,11 @@ TEST_F(StoreArgumentsTest, I2_I7_NowhereToReadOrToWriteIsRefused) {
       belay_store_statistics(store_, &statistic, 1, &number_),
       belay_watch_attach(store_, nullptr, &handle_),
       belay_watch_attach(store_, &watch_, nullptr),
+      belay_watch_forget(store_, nullptr),
+      belay_store_scan(store_, nullptr, nullptr),
+      belay_store_get(store_, "k", 1, buffer.data(), buffer.size(), nullptr, nullptr),
+      belay_store_get(store_, "k", 1, nullptr, 1, &number_, nullptr),
+      belay_rows_next(buffer.data(), buffer.size(), nullptr, &row),
       belay_validator_attach(store_, nullptr, &handle_),
       belay_validator_attach(store_, &validator_, nullptr),
       belay_store_update(store_, "k", 1, nullptr, &number_),
@@ -190,6 +197,80 @@ TEST_F(StoreArgumentsTest, I7_FlagsThatAreNoneAreRefused) {
   auto write = Sized<belay_write_options>();
   watch_.flags = validator_.flags = update_.flags = write.flags = 1U << 20U;
   ExpectOptionsRefused(write);
+  auto scan = Sized<belay_scan_options>();
+  scan.flags = 1U << 20U;
+  EXPECT_EQ(belay_store_scan(store_, &scan, &handle_), BELAY_INVALID_ARGUMENT);
+  EXPECT_EQ(handle_, 0U);
+}
+
+TEST_F(StoreArgumentsTest, I7_RangesThatAreNoneAreRefused) {
+  const std::string long_key((std::size_t{64} << 10) + 1, 'k');
+  struct Case {
+    belay_bytes prefix;
+    belay_bytes start;
+    belay_bytes end;
+  };
+  const Case cases[] = {{{nullptr, 1}, {}, {}},
+                        {{}, {nullptr, 1}, {}},
+                        {{}, {}, {nullptr, 1}},
+                        {{"p", 1}, {"s", 1}, {}},
+                        {{"p", 1}, {}, {"e", 1}},
+                        {{long_key.data(), long_key.size()}, {}, {}},
+                        {{}, {}, {long_key.data(), long_key.size()}}};
+  for (const Case& one : cases) {
+    auto scan = Sized<belay_scan_options>();
+    const auto fill = [&](auto& options) {
+      options.prefix = one.prefix.data;
+      options.prefix_size = one.prefix.size;
+      options.start = one.start.data;
+      options.start_size = one.start.size;
+      options.end = one.end.data;
+      options.end_size = one.end.size;
+    };
+    fill(scan);
+    fill(watch_);
+    EXPECT_EQ(belay_store_scan(store_, &scan, &handle_), BELAY_INVALID_ARGUMENT);
+    EXPECT_EQ(belay_watch_attach(store_, &watch_, &handle_), BELAY_INVALID_ARGUMENT);
+  }
+  validator_.prefix_size = 1;
+  EXPECT_EQ(belay_validator_attach(store_, &validator_, &handle_), BELAY_INVALID_ARGUMENT);
+  EXPECT_EQ(handle_, 0U);
+}
+
+TEST_F(StoreArgumentsTest, I7_ValuesBeyondTheBoundAreRefusedUnread) {
+  const std::uint64_t too_large = (std::uint64_t{64} << 20) + 1;
+  EXPECT_EQ(belay_store_put(store_, "k", 1, "v", too_large, nullptr, nullptr),
+            BELAY_INVALID_ARGUMENT);
+  EXPECT_EQ(LastReason(), "LIMIT_EXCEEDED");
+  auto write = Sized<belay_write_options>();
+  write.flags = BELAY_WRITE_IF_VALUE;
+  write.if_value = "v";
+  write.if_value_size = too_large;
+  EXPECT_EQ(TryPut(store_, "k", "v", &write), BELAY_INVALID_ARGUMENT);
+  write.if_value = nullptr;
+  write.if_value_size = 1;
+  EXPECT_EQ(TryPut(store_, "k", "v", &write), BELAY_INVALID_ARGUMENT);
+}
+
+TEST_F(StoreArgumentsTest, I7_AWatchBeginsWithOneThing) {
+  watch_.flags = BELAY_WATCH_STATE_FIRST;
+  watch_.from_revision = 1;
+  EXPECT_EQ(belay_watch_attach(store_, &watch_, &handle_), BELAY_INVALID_ARGUMENT);
+  watch_.from_revision = 0;
+  watch_.name = "";
+  EXPECT_EQ(belay_watch_attach(store_, &watch_, &handle_), BELAY_INVALID_ARGUMENT);
+}
+
+// Whatever needs the keyspace says that it is gone.
+TEST_F(StoreArgumentsTest, S1_AHandleToADroppedKeyspaceIsRefused) {
+  belay_handle gone = 0;
+  ASSERT_EQ(belay_keyspace_open(store_, "gone", BELAY_KEYSPACE_CREATE, &gone), BELAY_OK);
+  ASSERT_EQ(belay_keyspace_drop(store_, "gone"), BELAY_OK);
+  EXPECT_EQ(belay_store_count(gone, nullptr, 0, nullptr, 0, &number_), BELAY_NOT_FOUND);
+  EXPECT_EQ(belay_store_estimate(gone, nullptr, 0, nullptr, 0, &number_, nullptr), BELAY_NOT_FOUND);
+  EXPECT_EQ(belay_store_scan(gone, nullptr, &handle_), BELAY_NOT_FOUND);
+  EXPECT_EQ(TryPut(gone, "k", "v"), BELAY_NOT_FOUND);
+  EXPECT_EQ(LastReason(), "NO_KEYSPACE");
 }
 
 TEST_F(StoreArgumentsTest, I5_StructsThatAreTooSmallAreRefused) {
@@ -198,6 +279,9 @@ TEST_F(StoreArgumentsTest, I5_StructsThatAreTooSmallAreRefused) {
   ExpectOptionsRefused(write);
   info_.struct_size = 4;
   EXPECT_EQ(belay_store_key_info(store_, "k", 1, &info_), BELAY_INVALID_ARGUMENT);
+  auto scan = Sized<belay_scan_options>();
+  scan.struct_size = 4;
+  EXPECT_EQ(belay_store_scan(store_, &scan, &handle_), BELAY_INVALID_ARGUMENT);
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ T Sized() {
 inline std::string ToText(const belay_row& row) {
   const std::string key(static_cast<const char*>(row.key), row.key_size);
   const std::string value(static_cast<const char*>(row.value), row.value_size);
+  if (row.kind == BELAY_ROW_RESET) return "reset";
+  if (row.kind == BELAY_ROW_SYNCED) return "synced";
   if (row.kind == BELAY_ROW_DELETE) return "-" + key;
   return (row.kind == BELAY_ROW_OLD ? "?" : "+") + key + "=" + value;
 }

@@ -5,12 +5,24 @@
 namespace belay::fuzz {
 namespace {
 
+const char* WatchName(World& world) {
+  constexpr const char* kNames[] = {nullptr, nullptr, nullptr, "n", "m", ""};
+  return kNames[world.in.Below(std::size(kNames))];
+}
+
 void WatchAttach(World& world) {
   const Bytes prefix(world);
+  const Bytes end(world);
   Padded<belay_watch_options> options;
   belay_watch_options& given = options.value;
   given.struct_size = world.StructSize(sizeof given);
-  given.flags = world.in.OneIn(32) ? world.in.Byte() : 0;
+  given.flags = world.in.OneIn(32) ? world.in.Byte() : world.in.Below(4) & 3U;
+  if (world.in.OneIn(4)) {
+    given.end = end.given.data;
+    given.end_size = end.given.size;
+  }
+  given.name = WatchName(world);
+  given.lag_limit = world.in.Byte();
   given.prefix = prefix.given.data;
   given.prefix_size = prefix.given.size;
   given.from_revision = world.in.Byte();
@@ -19,6 +31,12 @@ void WatchAttach(World& world) {
   world.Opened([&](belay_handle* subscription) {
     return belay_watch_attach(store, world.OrNull(&given), subscription);
   });
+}
+
+void WatchForget(World& world) {
+  const char* const name = WatchName(world);
+  const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
+  world.Checked([&] { return belay_watch_forget(store, name); });
 }
 
 void WatchDetach(World& world) {
@@ -96,7 +114,7 @@ void RowsAppend(World& world) {
 }
 
 constexpr Operation kOperations[] = {
-    WatchAttach, WatchDetach, ValidatorAttach, Update, RowsAppend,
+    WatchAttach, WatchForget, WatchDetach, ValidatorAttach, Update, RowsAppend,
 };
 
 }  // namespace

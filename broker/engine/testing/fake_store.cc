@@ -21,8 +21,11 @@ struct OwnedRow {
 
 class FakeScan final : public storage::Scan {
  public:
-  FakeScan(std::vector<OwnedRow> rows, Revision revision)
-      : rows_(std::move(rows)), revision_(revision) {}
+  FakeScan(std::vector<OwnedRow> rows, Revision revision, std::shared_ptr<std::atomic<int>> count)
+      : rows_(std::move(rows)), revision_(revision), count_(std::move(count)) {
+    count_->fetch_add(1);
+  }
+  ~FakeScan() override { count_->fetch_sub(1); }
 
   Status Next(storage::RowBlockBuilder* rows, std::uint32_t max_rows,
               std::size_t max_bytes) override {
@@ -41,6 +44,7 @@ class FakeScan final : public storage::Scan {
  private:
   const std::vector<OwnedRow> rows_;
   const Revision revision_;
+  const std::shared_ptr<std::atomic<int>> count_;
   std::size_t next_ = 0;
 };
 
@@ -70,10 +74,11 @@ Revision FakeStore::Put(std::string_view key, std::string_view value) {
   return Commit(batch)->revision;
 }
 
-Status FakeStore::Read(const storage::ReadOptions&, std::string_view key, Visit visit) {
+Status FakeStore::Read(const storage::ReadOptions& options, std::string_view key, Visit visit) {
   const std::lock_guard lock(mutex_);
-  const auto found = data_.find(key);
-  if (found == data_.end()) return Status(Code::kNotFound, "no key " + storage::QuoteKey(key));
+  const Data& data = data_[options.keyspace];
+  const auto found = data.find(key);
+  if (found == data.end()) return Status(Code::kNotFound, "no key " + storage::QuoteKey(key));
   const storage::Record& record = found->second;
   visit({record.value, record.create_revision, record.mod_revision, record.version, 0});
   return {};
@@ -85,22 +90,13 @@ Result<storage::CommitResult> FakeStore::Commit(const storage::WriteBatch& batch
   storage::CommitResult result;
   {
     const std::lock_guard lock(mutex_);
-    std::vector<Change> changes;
+    PastCommit past{batch.keyspace, {}};
     result.revision = history_.size() + 1;
-    for (const auto& operation : batch.operations) {
-      if (operation.kind == storage::OperationKind::kPut) {
-        storage::Record& record = data_[operation.key];
-        if (record.version++ == 0) record.create_revision = result.revision;
-        record.mod_revision = result.revision;
-        record.value = operation.value;
-        changes.push_back({RowKind::kPut, operation.key, operation.value});
-      } else if (operation.kind == storage::OperationKind::kDelete &&
-                 data_.erase(operation.key) > 0) {
-        ++result.deleted_count;
-        changes.push_back({RowKind::kDelete, operation.key, {}});
-      }
-    }
-    history_.push_back(std::move(changes));
+    for (const auto& operation : batch.operations)
+      Apply(operation, result.revision, &data_[batch.keyspace], &result, &past.changes);
+    if (keeping_old_->load() == 0)
+      std::erase_if(past.changes, [](const Change& it) { return it.kind == RowKind::kOld; });
+    history_.push_back(std::move(past));
     listener = listener_;
     if (listener != nullptr) ++listener->running;
   }
@@ -111,17 +107,42 @@ Result<storage::CommitResult> FakeStore::Commit(const storage::WriteBatch& batch
   return result;
 }
 
+void FakeStore::Apply(const storage::Operation& operation, Revision revision, Data* data,
+                      storage::CommitResult* result, std::vector<Change>* changes) {
+  const auto found = data->find(operation.key);
+  if (found != data->end()) {
+    changes->push_back(
+        {RowKind::kOld, operation.key, found->second.value, found->second.mod_revision});
+  }
+  if (operation.kind == storage::OperationKind::kPut) {
+    storage::Record& record = (*data)[operation.key];
+    if (record.version++ == 0) record.create_revision = revision;
+    record.mod_revision = revision;
+    record.value = operation.value;
+    changes->push_back({RowKind::kPut, operation.key, operation.value});
+  } else if (operation.kind == storage::OperationKind::kDelete && found != data->end()) {
+    data->erase(found);
+    ++result->deleted_count;
+    changes->push_back({RowKind::kDelete, operation.key, {}});
+  }
+}
+
+std::shared_ptr<void> FakeStore::KeepOldValues(storage::KeyspaceId) {
+  keeping_old_->fetch_add(1);
+  return std::shared_ptr<void>(nullptr, [count = keeping_old_](void*) { count->fetch_sub(1); });
+}
+
 Result<std::unique_ptr<storage::Scan>> FakeStore::NewScan(const storage::ScanOptions& options) {
   const std::lock_guard lock(mutex_);
   std::vector<OwnedRow> rows;
-  for (const auto& [key, record] : data_) {
+  for (const auto& [key, record] : data_[options.read.keyspace]) {
     if (!InRange(key, options.start, options.end)) continue;
     rows.push_back({record.mod_revision, key, options.keys_only ? std::string() : record.value});
   }
   if (options.reverse) std::reverse(rows.begin(), rows.end());
   if (options.limit != 0 && rows.size() > options.limit) rows.resize(options.limit);
   return std::unique_ptr<storage::Scan>(
-      std::make_unique<FakeScan>(std::move(rows), history_.size()));
+      std::make_unique<FakeScan>(std::move(rows), history_.size(), open_scans_));
 }
 
 Result<storage::HistoryPage> FakeStore::ReadHistory(const storage::HistoryRange& range) {
@@ -135,21 +156,26 @@ Result<storage::HistoryPage> FakeStore::ReadHistory(const storage::HistoryRange&
   storage::HistoryPage page;
   page.next_revision = range.from_revision;
   for (; page.next_revision <= history_.size(); ++page.next_revision) {
-    const auto& commit = history_[page.next_revision - 1];
+    const PastCommit& commit = history_[page.next_revision - 1];
+    const auto matches = [&](const Change& change) {
+      return commit.keyspace == range.keyspace && InRange(change.key, range.start, range.end) &&
+             (change.kind != RowKind::kOld || range.old_rows == storage::OldRows::kShow);
+    };
     std::uint32_t matching = 0;
     std::size_t bytes = 0;
-    for (const Change& change : commit) {
-      if (!InRange(change.key, range.start, range.end)) continue;
+    for (const Change& change : commit.changes) {
+      if (!matches(change)) continue;
       ++matching;
       bytes += storage::RowBytes(change.key.size(), change.value.size());
     }
     const bool fits = rows.row_count() + matching <= range.max_rows &&
                       rows.size_bytes() + bytes <= range.max_bytes;
     if (matching > 0 && rows.row_count() > 0 && !fits) break;
-    for (const Change& change : commit) {
-      if (InRange(change.key, range.start, range.end)) {
-        rows.Append({page.next_revision, change.kind, change.key, change.value});
-      }
+    for (const Change& change : commit.changes) {
+      if (!matches(change)) continue;
+      const bool is_old = change.kind == RowKind::kOld;
+      rows.Append(
+          {is_old ? change.before : page.next_revision, change.kind, change.key, change.value});
     }
   }
   page.row_count = rows.row_count();

@@ -3,6 +3,7 @@
 // Thread safety: as Store.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -26,6 +27,9 @@ class FakeStore final : public storage::Store {
   void FailHistory(base::Status status);
   // Reads of history so far.
   std::uint64_t history_reads() const;
+  // Scans that are open.
+  int scans() const { return open_scans_->load(); }
+  bool keeps_old_values() const { return keeping_old_->load() != 0; }
   // As if a client had written, async.
   storage::Revision Put(std::string_view key, std::string_view value = "v");
 
@@ -37,7 +41,8 @@ class FakeStore final : public storage::Store {
       const storage::ScanOptions& options) override;
   base::Result<storage::HistoryPage> ReadHistory(const storage::HistoryRange& range) override;
   base::Status TrimHistory(storage::Revision before_revision) override;
-  std::shared_ptr<void> KeepOldValues(storage::KeyspaceId) override { return nullptr; }
+  // Of all keyspaces.
+  std::shared_ptr<void> KeepOldValues(storage::KeyspaceId) override;
   storage::Revision CurrentRevision() const override;
   storage::Revision OldestRevision() const override;
   std::uint64_t BootEpoch() const override { return 1; }
@@ -60,7 +65,9 @@ class FakeStore final : public storage::Store {
   base::Result<std::int64_t> ExpireDue(std::int64_t) override { return 0; }
   base::Result<storage::KeyspaceId> CreateKeyspace(std::string_view) override { return NotHere(); }
   base::Status DropKeyspace(std::string_view) override { return NotHere(); }
-  base::Result<storage::KeyspaceId> FindKeyspace(std::string_view) override { return NotHere(); }
+  base::Result<storage::KeyspaceId> FindKeyspace(std::string_view) override {
+    return storage::kDefaultKeyspace;
+  }
   std::vector<storage::KeyspaceInfo> ListKeyspaces() override { return {}; }
   base::Status Compact(storage::KeyspaceId, std::string_view, std::string_view) override {
     return NotHere();
@@ -78,7 +85,16 @@ class FakeStore final : public storage::Store {
     storage::RowKind kind;
     std::string key;
     std::string value;
+    storage::Revision before = 0;  // of kind kOld: its revision
   };
+  struct PastCommit {
+    storage::KeyspaceId keyspace;
+    std::vector<Change> changes;
+  };
+  using Data = std::map<std::string, storage::Record, std::less<>>;
+
+  static void Apply(const storage::Operation& operation, storage::Revision revision, Data* data,
+                    storage::CommitResult* result, std::vector<Change>* changes);
 
   static base::Status NotHere() {
     return base::Status(base::Code::kUnimplemented, "not in a store for tests");
@@ -87,8 +103,11 @@ class FakeStore final : public storage::Store {
   const std::function<void()> on_closed_;
   mutable std::mutex mutex_;
   std::condition_variable idle_;
-  std::map<std::string, storage::Record, std::less<>> data_;
-  std::vector<std::vector<Change>> history_;  // of revision 1, 2, ...
+  std::map<storage::KeyspaceId, Data> data_;
+  std::vector<PastCommit> history_;  // of revision 1, 2, ...
+  // Shared: what counts may outlive the store.
+  const std::shared_ptr<std::atomic<int>> open_scans_ = std::make_shared<std::atomic<int>>(0);
+  const std::shared_ptr<std::atomic<int>> keeping_old_ = std::make_shared<std::atomic<int>>(0);
   storage::Revision oldest_ = 1;
   base::Status history_fault_;
   std::uint64_t history_reads_ = 0;

@@ -60,7 +60,8 @@ class WatchFixture : public testing::Test {
   registry::Handle MustAttach(const Probe& probe, std::string prefix,
                               storage::Revision from_revision = 0, registry::Handle holder = 0) {
     WatchOptions options;
-    options.prefix = std::move(prefix);
+    options.end = storage::PrefixEnd(prefix);
+    options.start = std::move(prefix);
     options.from_revision = from_revision;
     options.callback = probe.handle();
     options.holder = holder;

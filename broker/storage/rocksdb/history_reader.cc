@@ -36,7 +36,8 @@ Status MatchCommit(std::string_view commit, Revision revision, const HistoryRang
   while (status.ok()) {
     Row row;
     status = opened->Next(&row);
-    if (status.ok() && InRange(row.key, range)) matching->push_back(row);
+    if (!status.ok() || !InRange(row.key, range)) continue;
+    if (row.kind != RowKind::kOld || range.old_rows == OldRows::kShow) matching->push_back(row);
   }
   if (status.code() == Code::kEnd) return Status();
   return Corrupt("history of revision " + std::to_string(revision) + ": " + status.message());

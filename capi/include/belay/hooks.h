@@ -13,22 +13,45 @@
 extern "C" {
 #endif
 
+#define BELAY_WATCH_OLD_VALUES 1u  /* before a row, the row BELAY_ROW_OLD of what its key had */
+#define BELAY_WATCH_STATE_FIRST 2u /* begin with what there is; from_revision must be 0 */
 typedef struct belay_watch_options {
   uint32_t struct_size;
-  uint32_t flags;     /* 0 */
-  const void *prefix; /* keys to watch; null: all */
+  uint32_t flags;     /* BELAY_WATCH_... */
+  const void *prefix; /* keys to watch; null: all, or those of the range below */
   uint64_t prefix_size;
   uint64_t from_revision; /* first revision to deliver; 0: changes after the attach */
   belay_handle callback;  /* gets row blocks */
+  const void *start;      /* first key of a range to watch; null: from the beginning */
+  uint64_t start_size;
+  const void *end; /* the range ends before it; null: to the end */
+  uint64_t end_size;
+  const char *name;   /* of a durable subscription, 1 to 255 bytes; null: none. See below */
+  uint64_t lag_limit; /* how many revisions it may be behind; 0: as many as there is history of */
 } belay_watch_options;
 
 /* Attaches a watch: `callback` is invoked, on a thread of the broker's, one call at a time, with row
- * blocks of the changes under the prefix, in order of revision, each at least once. A call that fails
+ * blocks of the changes in the range, in order of revision, each at least once. A call that fails
  * is repeated with the same rows after a pause (100 ms, doubling to 10 s); the watch ends by itself
  * when the callback can no longer be called. The watch holds a handle of its own to the callback.
- * Errors: COMPACTED if from_revision is no longer retained; as belay_retain. */
+ *
+ * One that falls behind its lag limit, or what history there is, is told the state instead of the changes,
+ * as is one with BELAY_WATCH_STATE_FIRST at once: a row BELAY_ROW_RESET, a put for each key of the range as
+ * of one revision, with the revision of its last change, a row BELAY_ROW_SYNCED, and then the changes since.
+ *
+ * A name makes it a durable subscription: how far it has got is kept in the store, and a later watch of the
+ * name, in this process or the next, goes on there. `from_revision` and BELAY_WATCH_STATE_FIRST are of the
+ * first of the name alone. After a crash the changes of the last moments may come again.
+ *
+ * Old values are there of changes that were committed while a watch that asks for them was attached.
+ * May block (disk) if there is a name. Errors: COMPACTED if from_revision is no longer retained;
+ * ALREADY_EXISTS if a watch of the name is attached; INVALID_ARGUMENT; as belay_retain; as belay_store_put. */
 BELAY_API belay_status belay_watch_attach(belay_handle store, const belay_watch_options *options,
                                           belay_handle *subscription);
+
+/* Forgets how far the watches of a name have got: the next one begins anew. May block (disk).
+ * Errors: NOT_FOUND; FAILED_PRECONDITION while one is attached. */
+BELAY_API belay_status belay_watch_forget(belay_handle store, const char *name);
 
 /* Detaches a watch: no new call begins after this returns; one in flight goes on. Same as
  * belay_release(subscription). Errors: handle errors. */

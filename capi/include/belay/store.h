@@ -134,6 +134,9 @@ BELAY_API belay_status belay_cursor_next(belay_handle cursor, void *buffer, uint
 #define BELAY_ROW_PUT 1
 #define BELAY_ROW_DELETE 2
 #define BELAY_ROW_OLD 3 /* what the key of the next row had before; see watches and validators */
+#define BELAY_ROW_RESET \
+  4 /* to a watch, without a key: forget what you know, the state at `revision` follows */
+#define BELAY_ROW_SYNCED 5 /* to a watch, without a key: that was all of it, changes follow */
 #define BELAY_ROW_EXPIRED 1u
 /* One row of a row block. Pointers point into the block. */
 typedef struct belay_row {

@@ -13,6 +13,15 @@ public enum RowKind
 
     /// <summary>What the key of the next row had before; only for hooks that ask for it.</summary>
     Old = 3,
+
+    /// <summary>
+    /// To a watch that has missed changes, without a key: forget what you know, the state at the row's revision
+    /// follows, as puts.
+    /// </summary>
+    Reset = 4,
+
+    /// <summary>To a watch, without a key: that was all of the state, changes follow.</summary>
+    Synced = 5,
 }
 
 /// <summary>One row of the store, copied.</summary>

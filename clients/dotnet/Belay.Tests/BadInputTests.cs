@@ -134,7 +134,7 @@ public class BadInputTests
             (sizeof(NativeHandleInfo), Offset(&handle, handle.Signature)),
             (sizeof(NativeWriteOptions), Offset(&write, &write.TtlMs)),
             (sizeof(NativeScanOptions), Offset(&scan, &scan.Filter)),
-            (sizeof(NativeWatchOptions), Offset(&watch, &watch.Callback)),
+            (sizeof(NativeWatchOptions), Offset(&watch, &watch.LagLimit)),
         ];
         Assert.Equal<(int, int)[]>(Callers.Layout(), layout);
     }

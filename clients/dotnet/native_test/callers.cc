@@ -175,7 +175,7 @@ uint64_t callers_layout(uint64_t* pairs, uint64_t capacity) {
       {sizeof(belay_handle_info), offsetof(belay_handle_info, signature)},
       {sizeof(belay_write_options), offsetof(belay_write_options, ttl_ms)},
       {sizeof(belay_scan_options), offsetof(belay_scan_options, filter)},
-      {sizeof(belay_watch_options), offsetof(belay_watch_options, callback)},
+      {sizeof(belay_watch_options), offsetof(belay_watch_options, lag_limit)},
   };
   constexpr uint64_t kCount = sizeof kLayout / sizeof kLayout[0];
   for (uint64_t i = 0; i < kCount && i < capacity; ++i) {

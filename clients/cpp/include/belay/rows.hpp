@@ -16,8 +16,10 @@
 
 namespace belay {
 
-// kOld: what the key of the next row had before; only for hooks that ask for it.
-enum class RowKind : std::uint32_t { kPut = 1, kDelete = 2, kOld = 3 };
+// kOld: what the key of the next row had before; only for hooks that ask for it. To watches that have missed
+// changes: kReset, forget what you know, the state at the row's revision follows as puts; kSynced, that was
+// all of it.
+enum class RowKind : std::uint32_t { kPut = 1, kDelete = 2, kOld = 3, kReset = 4, kSynced = 5 };
 
 struct Row {
   RowKind kind = RowKind::kPut;
@@ -50,7 +52,7 @@ class RowReader {
     const std::uint64_t key_size = Take32();
     const std::uint64_t value_size = Take32();
     Take32();
-    if (row.kind < RowKind::kPut || row.kind > RowKind::kOld) return Damaged();
+    if (row.kind < RowKind::kPut || row.kind > RowKind::kSynced) return Damaged();
     if (key_size + value_size > rest_.size()) return Damaged();
     row.key = rest_.substr(0, key_size);
     row.value = rest_.substr(key_size, value_size);

@@ -152,4 +152,10 @@ internal unsafe struct NativeWatchOptions
     public ulong PrefixSize;
     public ulong FromRevision;
     public ulong Callback;
+    public void* Start;
+    public ulong StartSize;
+    public void* End;
+    public ulong EndSize;
+    public byte* Name;
+    public ulong LagLimit;
 }
