@@ -38,6 +38,7 @@
 namespace belay::v1 {
 class AttachValidator;
 class AttachWatch;
+class ForgetWatch;
 class Call;
 class CallResult;
 class ClientFrame;
