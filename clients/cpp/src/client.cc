@@ -8,22 +8,10 @@
 #include <utility>
 
 #include "belay/v1/session.pb.h"
-#include "clients/cpp/src/await.h"
 #include "clients/cpp/src/session.h"
+#include "clients/cpp/src/store_request.h"
 
 namespace belay::client {
-namespace {
-
-// The answer of a request that gives out a handle.
-Session::ReplyDone GiveHandle(std::shared_ptr<Session> session, Client::Done<Handle> done) {
-  return [session = std::move(session), done = std::move(done)](const Status& status,
-                                                                v1::Reply* reply) {
-    if (reply == nullptr) return done(status);
-    done(Handle(session, reply->handle()));
-  };
-}
-
-}  // namespace
 
 Handle::Handle(std::shared_ptr<Session> session, std::uint64_t id) noexcept
     : session_(std::move(session)), id_(id) {}
@@ -157,25 +145,6 @@ Result<std::string> Client::Invoke(std::uint64_t handle, std::string payload,
 void Client::InvokeAsync(std::uint64_t handle, std::string payload, InvokeOptions options,
                          Done<std::string> done) {
   session_->SendCall(handle, std::move(payload), std::move(options), std::move(done));
-}
-
-Result<Handle> Client::AttachWatch(std::uint64_t callback, std::string prefix,
-                                   std::uint64_t from_revision) {
-  return Await<Result<Handle>>(*session_, [&](Done<Handle> done) {
-    AttachWatchAsync(callback, std::move(prefix), from_revision, std::move(done));
-  });
-}
-
-void Client::AttachWatchAsync(std::uint64_t callback, std::string prefix,
-                              std::uint64_t from_revision, Done<Handle> done) {
-  const std::uint64_t id = session_->NextId();
-  auto operation = std::make_unique<v1::ClientOperation>();
-  v1::AttachWatch& request = *operation->mutable_attach_watch();
-  request.set_request_id(id);
-  request.set_handle(callback);
-  request.set_prefix(std::move(prefix));
-  request.set_from_revision(from_revision);
-  session_->SendRequest(id, std::move(operation), GiveHandle(session_, std::move(done)));
 }
 
 Status Client::DetachWatch(std::uint64_t watch) {

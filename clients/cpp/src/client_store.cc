@@ -1,122 +1,115 @@
-// The store's half of the public methods.
+// The store's half of the client's public methods: what is of no keyspace, and short forms of the default
+// one's.
 #include <utility>
 
 #include "belay/client/client.h"
-#include "belay/v1/session.pb.h"
-#include "clients/cpp/src/await.h"
-#include "clients/cpp/src/session.h"
-#include "clients/cpp/src/wire.h"
+#include "belay/client/store.h"
+#include "clients/cpp/src/store_request.h"
 
 namespace belay::client {
-namespace {
 
-// The answer of a store request: `response` picks its part of the reply, whose own status counts.
-template <typename Response, typename Give>
-Session::ReplyDone GiveStore(const Response& (v1::StoreResponse::*response)() const, Give give) {
-  return [response, give = std::move(give)](const Status& status, v1::Reply* reply) {
-    if (reply == nullptr) return give(status, Response::default_instance());
-    const Response& answer = (reply->store().*response)();
-    give(FromWire(answer.status()), answer);
+Store Client::store(std::string keyspace) const { return Store(session_, std::move(keyspace)); }
+
+Result<Snapshot> Client::TakeSnapshot() {
+  return Await<Result<Snapshot>>(*session_,
+                                 [&](Done<Snapshot> done) { TakeSnapshotAsync(std::move(done)); });
+}
+
+void Client::TakeSnapshotAsync(Done<Snapshot> done) {
+  StoreOperation take(*session_);
+  take.request().mutable_snapshot();
+  const auto read = [session = session_](const v1::SnapshotResponse& response) {
+    return Snapshot{Handle(session, response.handle()), response.revision()};
   };
+  session_->SendRequest(take.id, std::move(take.operation),
+                        GiveStore(&v1::StoreResponse::snapshot, std::move(done), read));
 }
 
-template <typename Request>
-void SetConditions(const WriteOptions& options, Request& request) {
-  request.set_durability(options.async ? v1::DURABILITY_ASYNC : v1::DURABILITY_SYNC);
-  if (options.if_revision != 0) request.set_if_revision(options.if_revision);
+Result<Keyspace> Client::CreateKeyspace(std::string name) {
+  return Await<Result<Keyspace>>(*session_, [&](Done<Keyspace> done) {
+    StoreOperation create(*session_);
+    create.request().mutable_create_keyspace()->set_keyspace(name);
+    const auto read = [name](const v1::CreateKeyspaceResponse& response) {
+      return Keyspace{name, response.id()};
+    };
+    session_->SendRequest(create.id, std::move(create.operation),
+                          GiveStore(&v1::StoreResponse::create_keyspace, std::move(done), read));
+  });
 }
 
-}  // namespace
-
-Result<Value> Client::Get(std::string key) {
-  return Await<Result<Value>>(*session_,
-                              [&](Done<Value> done) { GetAsync(std::move(key), std::move(done)); });
+Status Client::DropKeyspace(std::string name) {
+  return Await<Status>(*session_, [&](DoneStatus done) {
+    StoreOperation drop(*session_);
+    drop.request().mutable_drop_keyspace()->set_keyspace(std::move(name));
+    session_->SendRequest(drop.id, std::move(drop.operation), GiveStatus(std::move(done)));
+  });
 }
+
+Result<std::vector<Keyspace>> Client::ListKeyspaces() {
+  return Await<Result<std::vector<Keyspace>>>(*session_, [&](Done<std::vector<Keyspace>> done) {
+    StoreOperation list(*session_);
+    list.request().mutable_list_keyspaces();
+    const auto read = [](const v1::ListKeyspacesResponse& response) {
+      std::vector<Keyspace> keyspaces;
+      for (const v1::KeyspaceInfo& info : response.keyspaces())
+        keyspaces.push_back({info.name(), info.id()});
+      return keyspaces;
+    };
+    session_->SendRequest(list.id, std::move(list.operation),
+                          GiveStore(&v1::StoreResponse::list_keyspaces, std::move(done), read));
+  });
+}
+
+Status Client::Flush() {
+  return Await<Status>(*session_, [&](DoneStatus done) {
+    StoreOperation flush(*session_);
+    flush.request().mutable_flush();
+    session_->SendRequest(flush.id, std::move(flush.operation), GiveStatus(std::move(done)));
+  });
+}
+
+Result<Value> Client::Get(std::string key) { return store().Get(std::move(key)); }
 
 void Client::GetAsync(std::string key, Done<Value> done) {
-  const std::uint64_t id = session_->NextId();
-  auto operation = std::make_unique<v1::ClientOperation>();
-  operation->mutable_store()->set_request_id(id);
-  operation->mutable_store()->mutable_get()->set_key(std::move(key));
-  auto give = [done = std::move(done)](const Status& status, const v1::GetResponse& response) {
-    if (!status.ok()) return done(status);
-    Value value;
-    value.data = response.value();
-    value.create_revision = response.create_revision();
-    value.mod_revision = response.mod_revision();
-    value.version = response.version();
-    done(std::move(value));
-  };
-  session_->SendRequest(id, std::move(operation),
-                        GiveStore(&v1::StoreResponse::get, std::move(give)));
+  store().GetAsync(std::move(key), std::move(done));
 }
 
 Result<std::uint64_t> Client::Put(std::string key, std::string value, WriteOptions options) {
-  return Await<Result<std::uint64_t>>(*session_, [&](Done<std::uint64_t> done) {
-    PutAsync(std::move(key), std::move(value), options, std::move(done));
-  });
+  return store().Put(std::move(key), std::move(value), std::move(options));
 }
 
 void Client::PutAsync(std::string key, std::string value, WriteOptions options,
                       Done<std::uint64_t> done) {
-  const std::uint64_t id = session_->NextId();
-  auto operation = std::make_unique<v1::ClientOperation>();
-  operation->mutable_store()->set_request_id(id);
-  v1::PutRequest& put = *operation->mutable_store()->mutable_put();
-  put.set_key(std::move(key));
-  put.set_value(std::move(value));
-  put.set_if_absent(options.if_absent);
-  SetConditions(options, put);
-  auto give = [done = std::move(done)](const Status& status, const v1::PutResponse& response) {
-    if (!status.ok()) return done(status);
-    done(std::uint64_t{response.revision()});
-  };
-  session_->SendRequest(id, std::move(operation),
-                        GiveStore(&v1::StoreResponse::put, std::move(give)));
+  store().PutAsync(std::move(key), std::move(value), std::move(options), std::move(done));
 }
 
 Result<std::uint64_t> Client::Delete(std::string key, WriteOptions options) {
-  return Await<Result<std::uint64_t>>(*session_, [&](Done<std::uint64_t> done) {
-    DeleteAsync(std::move(key), options, std::move(done));
-  });
+  return store().Delete(std::move(key), std::move(options));
 }
 
 void Client::DeleteAsync(std::string key, WriteOptions options, Done<std::uint64_t> done) {
-  const std::uint64_t id = session_->NextId();
-  auto operation = std::make_unique<v1::ClientOperation>();
-  operation->mutable_store()->set_request_id(id);
-  v1::DeleteRequest& request = *operation->mutable_store()->mutable_delete_();
-  request.set_key(std::move(key));
-  SetConditions(options, request);
-  auto give = [done = std::move(done)](const Status& status, const v1::DeleteResponse& response) {
-    if (!status.ok()) return done(status);
-    done(std::uint64_t{response.revision()});
-  };
-  session_->SendRequest(id, std::move(operation),
-                        GiveStore(&v1::StoreResponse::delete_, std::move(give)));
+  store().DeleteAsync(std::move(key), std::move(options), std::move(done));
 }
 
 Status Client::Scan(const ScanOptions& options, std::function<void(const Row&)> row) {
-  return Await<Status>(
-      *session_, [&](DoneStatus done) { ScanAsync(options, std::move(row), std::move(done)); });
+  return store().Scan(options, std::move(row)).status();
 }
 
 void Client::ScanAsync(const ScanOptions& options, std::function<void(const Row&)> row,
                        DoneStatus done) {
-  const std::uint64_t id = session_->NextId();
-  auto operation = std::make_unique<v1::ClientOperation>();
-  v1::StoreRequest& request = *operation->mutable_store();
-  request.set_request_id(id);
-  request.set_filter_handle(options.filter_handle);
-  v1::ScanRequest& scan = *request.mutable_scan();
-  scan.set_start(options.start);
-  scan.set_end(options.end);
-  scan.set_prefix(options.prefix);
-  scan.set_reverse(options.reverse);
-  scan.set_keys_only(options.keys_only);
-  scan.set_limit(options.limit);
-  scan.set_filter_name(options.filter_name);
-  session_->SendRequest(id, std::move(operation), GiveStatus(std::move(done)), std::move(row));
+  store().ScanAsync(
+      options, std::move(row),
+      [done = std::move(done)](const Result<std::uint64_t>& shown) { done(shown.status()); });
+}
+
+Result<Handle> Client::AttachWatch(std::uint64_t callback, std::string prefix,
+                                   std::uint64_t from_revision) {
+  return store().AttachWatch(callback, std::move(prefix), from_revision);
+}
+
+void Client::AttachWatchAsync(std::uint64_t callback, std::string prefix,
+                              std::uint64_t from_revision, Done<Handle> done) {
+  store().AttachWatchAsync(callback, std::move(prefix), from_revision, std::move(done));
 }
 
 }  // namespace belay::client

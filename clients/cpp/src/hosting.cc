@@ -101,6 +101,34 @@ Handler Filter(std::function<bool(const Row&)> keep) {
   };
 }
 
+Handler Validate(std::function<Status(const Row&)> check) {
+  return [check = std::move(check)](const Request& request, Responder responder) {
+    RowReader rows(request.payload);
+    Row row;
+    while (rows.Next(row)) {
+      if (Status status = check(row); !status.ok()) return responder.Fail(status);
+    }
+    if (!rows.ok()) return responder.Fail(DamagedBlock());
+    responder.Reply({});
+  };
+}
+
+Handler Change(std::string key,
+               std::function<std::optional<std::string>(const std::string_view* value)> change) {
+  return [key = std::move(key), change = std::move(change)](const Request& request,
+                                                            Responder responder) {
+    RowReader rows(request.payload);
+    Row row;
+    const bool is_there = rows.Next(row);
+    if (!rows.ok()) return responder.Fail(DamagedBlock());
+    const std::optional<std::string> value = change(is_there ? &row.value : nullptr);
+    if (!value) return responder.Reply({});
+    RowWriter changed;
+    changed.Append({RowKind::kPut, 0, key, *value});
+    responder.Reply(changed.Take());
+  };
+}
+
 Handler OnChange(std::function<void(const Row&)> changed) {
   return [changed = std::move(changed)](const Request& request, Responder responder) {
     RowReader rows(request.payload);

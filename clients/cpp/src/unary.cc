@@ -110,6 +110,47 @@ Status UnaryClient::Put(const v1::PutRequest& request, v1::PutResponse* response
 Status UnaryClient::Delete(const v1::DeleteRequest& request, v1::DeleteResponse* response) {
   return impl_->Ask(*impl_->storage, &v1::Storage::Stub::Delete, request, response);
 }
+Status UnaryClient::GetMany(const v1::GetManyRequest& request, v1::GetManyResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::GetMany, request, response);
+}
+Status UnaryClient::Write(const v1::WriteRequest& request, v1::WriteResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::Write, request, response);
+}
+Status UnaryClient::Update(const v1::UpdateRequest& request, v1::UpdateResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::Update, request, response);
+}
+Status UnaryClient::Count(const v1::CountRequest& request, v1::CountResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::Count, request, response);
+}
+Status UnaryClient::Estimate(const v1::EstimateRequest& request, v1::EstimateResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::Estimate, request, response);
+}
+Status UnaryClient::Flush(const v1::FlushRequest& request, v1::FlushResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::Flush, request, response);
+}
+Status UnaryClient::CreateKeyspace(const v1::CreateKeyspaceRequest& request,
+                                   v1::CreateKeyspaceResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::CreateKeyspace, request, response);
+}
+Status UnaryClient::DropKeyspace(const v1::DropKeyspaceRequest& request,
+                                 v1::DropKeyspaceResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::DropKeyspace, request, response);
+}
+Status UnaryClient::ListKeyspaces(const v1::ListKeyspacesRequest& request,
+                                  v1::ListKeyspacesResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::ListKeyspaces, request, response);
+}
+Status UnaryClient::Compact(const v1::CompactRequest& request, v1::CompactResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::Compact, request, response);
+}
+Status UnaryClient::Checkpoint(const v1::CheckpointRequest& request,
+                               v1::CheckpointResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::Checkpoint, request, response);
+}
+Status UnaryClient::GetStoreStats(const v1::GetStoreStatsRequest& request,
+                                  v1::GetStoreStatsResponse* response) {
+  return impl_->Ask(*impl_->storage, &v1::Storage::Stub::GetStoreStats, request, response);
+}
 Status UnaryClient::DescribeHandle(const v1::DescribeHandleRequest& request,
                                    v1::DescribeHandleResponse* response) {
   return impl_->Ask(*impl_->admin, &v1::Admin::Stub::DescribeHandle, request, response);
@@ -147,6 +188,20 @@ Status UnaryClient::Scan(const v1::ScanRequest& request,
   const grpc::Status rpc = reader->Finish();
   if (is_stopped) return Status();
   return status.ok() ? FromGrpcStatus(rpc) : status;
+}
+
+Status UnaryClient::Verify(const std::function<bool(const v1::VerifyResponse& so_far)>& progress) {
+  grpc::ClientContext context;
+  SetDeadline(context, impl_->timeout_ms);
+  const std::unique_ptr<grpc::ClientReader<v1::VerifyResponse>> reader =
+      impl_->storage->Verify(&context, v1::VerifyRequest());
+  v1::VerifyResponse response;
+  bool is_stopped = false;
+  while (!is_stopped && reader->Read(&response)) is_stopped = !progress(response);
+  if (is_stopped) context.TryCancel();
+  const grpc::Status rpc = reader->Finish();
+  if (is_stopped) return Status(Code::kCancelled, "the check was stopped");
+  return rpc.ok() ? FromWire(response.status()) : FromGrpcStatus(rpc);
 }
 
 Status UnaryClient::CheckHealth(const std::string& service, Health* health) {

@@ -71,6 +71,21 @@ TEST(RowReader, HugeSizesAreRefused) {
   }
 }
 
+TEST(RowWriter, WritesWhatAReaderReads) {
+  RowWriter writer;
+  writer.Append({RowKind::kPut, 5, "a", "1"});
+  writer.Append({RowKind::kPut, std::uint64_t{1} << 40, "bb", ""});
+  EXPECT_EQ(writer.Take(), TwoRows());
+  EXPECT_EQ(writer.Take(), std::string("\1\0\0\0\0\0\0\0", 8)) << "taken, and empty again";
+  for (int i = 0; i < 300; ++i) writer.Append({RowKind::kDelete, 0, "k", ""});
+  const std::string many = writer.Take();
+  RowReader rows(many);
+  EXPECT_EQ(rows.row_count(), 300u);
+  Row row;
+  while (rows.Next(row)) EXPECT_EQ(row.kind, RowKind::kDelete);
+  EXPECT_TRUE(rows.ok());
+}
+
 TEST(FilterRows, SetsOneBitPerRow) {
   std::string block;
   Append32(block, 1);

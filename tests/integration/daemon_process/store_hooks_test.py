@@ -207,12 +207,14 @@ class ValidatorEndTest(HooksTest):
     def test_S3_it_goes_with_the_session_that_attached_it(self):
         self.host.register("rule", name="rule")
         attacher = self.session(self.belayd, "attacher")
+        admin = self.admin(self.belayd)
         self.attach(attacher, attacher.resolve("rule"))
         self.send_put(self.writer, b"a")
         self.host.answer(self.question()[0])
         self.assertEqual(self.writer.expect("reply").status.code, harness.OK)
+        infos = admin.ListHandles(admin_pb2.ListHandlesRequest(kind="subscription")).handles
+        self.assertEqual([(info.holder, info.label) for info in infos], [("attacher", 'validator on ""')])
         attacher.close()
-        admin = self.admin(self.belayd)
         names = lambda: [s.client_name for s in admin.ListSessions(admin_pb2.ListSessionsRequest()).sessions]
         self.until(lambda: "attacher" not in names())
         self.assertEqual(self.put(self.writer, b"a").status.code, harness.OK)
@@ -220,7 +222,7 @@ class ValidatorEndTest(HooksTest):
     def test_S3_one_that_does_not_answer_in_time(self):
         self.attach(timeout_ms=1)
         self.send_put(self.writer, b"a")
-        self.question()
+        self.assertEqual(self.host.expect("call").timeout_ms, 1)
         failed = self.writer.expect("reply")
         self.assert_failed(failed, "VALIDATOR_FAILED")
         self.assertIn("DEADLINE_EXCEEDED", failed.status.message)
@@ -289,9 +291,10 @@ class UpdateTest(HooksTest):
 
     def test_S3_by_a_name_and_by_the_unary_door(self):
         self.host.register("counter", name="counter")
-        self.send_update(self.writer, b"n", callback_name="counter")
+        self.send_update(self.writer, b"n", callback_name="counter", timeout_ms=20_000)
         call = self.host.expect("call")
         self.assertEqual(call.caller, "writer")
+        self.assertLessEqual(call.timeout_ms, 20_000)
         self.host.answer(call.call_id, block_of((PUT, b"n", b"1")))
         self.assertEqual(self.writer.expect("reply").store.update.revision, 1)
         answer = self.storage(self.belayd).Update.future(

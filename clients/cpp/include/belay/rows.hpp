@@ -1,4 +1,4 @@
-// Row blocks: what scans return and what filters and watches receive, on both of Belay's doors.
+// Row blocks: what scans return and what hooks receive and answer, on both of Belay's doors.
 //
 // Format, little-endian: u32 format = 1, u32 row_count, then per row u64 revision, u32 kind,
 // u32 key_size, u32 value_size, u32 0, key, value.
@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace belay {
 
@@ -90,6 +91,41 @@ class RowReader {
   std::uint32_t row_count_ = 0;
   std::uint32_t next_ = 0;
   bool ok_ = true;
+};
+
+// Puts a row block together, for what validators and updates answer. No key or value may have 4 GiB.
+class RowWriter {
+ public:
+  void Append(const Row& row) {
+    Put64(row.revision);
+    Put32(static_cast<std::uint32_t>(row.kind));
+    Put32(static_cast<std::uint32_t>(row.key.size()));
+    Put32(static_cast<std::uint32_t>(row.value.size()));
+    Put32(0);
+    block_.append(row.key).append(row.value);
+    ++row_count_;
+  }
+  // The block, and begins another.
+  std::string Take() {
+    std::string block = std::exchange(block_, NewBlock());
+    for (unsigned i = 0; i < 4; ++i)
+      block[4 + i] = static_cast<char>(std::exchange(row_count_, row_count_ >> 8) & 0xffu);
+    row_count_ = 0;
+    return block;
+  }
+
+ private:
+  static std::string NewBlock() { return std::string("\1\0\0\0\0\0\0\0", 8); }
+  void Put32(std::uint32_t value) {
+    for (unsigned i = 0; i < 4; ++i) block_ += static_cast<char>(value >> (8 * i) & 0xffu);
+  }
+  void Put64(std::uint64_t value) {
+    Put32(static_cast<std::uint32_t>(value));
+    Put32(static_cast<std::uint32_t>(value >> 32));
+  }
+
+  std::string block_ = NewBlock();
+  std::uint32_t row_count_ = 0;
 };
 
 // The answer of a filter: bit i, lowest first, keeps row i. `keep` is called with each row; false is

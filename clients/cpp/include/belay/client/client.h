@@ -17,8 +17,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "belay/client/executor.h"
 #include "belay/client/hosting.h"
@@ -27,6 +29,7 @@
 namespace belay::client {
 
 class Session;
+class Store;
 
 struct ClientOptions {
   std::string client_name = "cpp";  // shown to operators; 1 to 255 bytes
@@ -38,7 +41,7 @@ struct ClientOptions {
   std::function<void(const Status&)> on_lost = {};
 };
 
-// One reference to a callback or watch, as an entry in the session's table. Move-only; going away
+// One reference to a callback, watch, validator or snapshot, as an entry in the session's table. Move-only; going away
 // releases it without waiting. Outliving the client is harmless: the session's end released it.
 class Handle {
  public:
@@ -65,10 +68,13 @@ struct InvokeOptions {
   std::string trace_id = {};     // 16 bytes, passed through; empty: none
 };
 
+// Of the conditions at most one.
 struct WriteOptions {
   bool async = false;  // do not wait for the disk: a crash may lose the write
   bool if_absent = false;
-  std::uint64_t if_revision = 0;  // 0: no condition
+  std::uint64_t if_revision = 0;             // 0: no condition
+  std::optional<std::string> if_value = {};  // none: no condition
+  std::uint64_t ttl_ms = 0;                  // of a put: the key is deleted after so long; 0: never
 };
 
 struct Value {
@@ -76,12 +82,25 @@ struct Value {
   std::uint64_t create_revision = 0;
   std::uint64_t mod_revision = 0;
   std::uint64_t version = 0;
+  std::int64_t expires_at_ms = 0;  // since the Unix epoch; 0: never
+};
+
+// All keyspaces as they were at one moment. Letting go of it, or the session's end, gives it up.
+struct Snapshot {
+  Handle handle;
+  std::uint64_t revision = 0;
+};
+
+struct Keyspace {
+  std::string name;
+  std::uint32_t id = 0;  // never given out again
 };
 
 struct ScanOptions {
   std::string start = {};  // [start, end); empty: open
   std::string end = {};
-  std::string prefix = {};  // excludes both
+  std::string prefix = {};       // excludes both
+  std::string start_after = {};  // where the page before ended; empty: at the range's beginning
   bool reverse = false;
   bool keys_only = false;
   std::uint64_t limit = 0;          // 0: all
@@ -145,10 +164,23 @@ class Client {
                              std::uint64_t from_revision = 0);
   void AttachWatchAsync(std::uint64_t callback, std::string prefix, std::uint64_t from_revision,
                         Done<Handle> done);
+  // Detaches a watch or a validator: no new call begins.
   Status DetachWatch(std::uint64_t watch);
 
-  // The store. A write that succeeded is on disk, unless WriteOptions::async. Put and Delete give the
-  // commit's revision. Errors: NOT_FOUND; ABORTED when a condition does not hold.
+  // One keyspace of the store (store.h), which has all that can be done with it; empty: the default one.
+  Store store(std::string keyspace = {}) const;
+  Result<Snapshot> TakeSnapshot();
+  void TakeSnapshotAsync(Done<Snapshot> done);
+  // Errors: ALREADY_EXISTS; INVALID_ARGUMENT; RESOURCE_EXHAUSTED. It is durable at once.
+  Result<Keyspace> CreateKeyspace(std::string name);
+  // With all its keys, for good. Errors: NOT_FOUND; FAILED_PRECONDITION for the store's own.
+  Status DropKeyspace(std::string name);
+  Result<std::vector<Keyspace>> ListKeyspaces();
+  // Makes all that was written before durable.
+  Status Flush();
+
+  // Short forms, of the default keyspace. A write that succeeded is on disk, unless WriteOptions::async.
+  // Put and Delete give the commit's revision. Errors: NOT_FOUND; ABORTED when a condition does not hold.
   Result<Value> Get(std::string key);
   void GetAsync(std::string key, Done<Value> done);
   Result<std::uint64_t> Put(std::string key, std::string value, WriteOptions options = {});

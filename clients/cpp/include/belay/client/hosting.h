@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -59,6 +60,15 @@ Handler Sync(std::function<Result<std::string>(const Request&)> function);
 
 // A handler for scans: keeps the rows for which `keep` is true. A filter that throws fails the scan.
 Handler Filter(std::function<bool(const Row&)> keep);
+
+// A handler for validators: called with each change that is to be committed, each after what its key has
+// (RowKind::kOld) if that was asked for. A status other than OK refuses the write, with its text.
+Handler Validate(std::function<Status(const Row&)> check);
+
+// A handler for updates of `key`: called with its value, null if it is not there; gives the new one, or none
+// to leave it as it is. (For more than that, answer with a RowWriter's block.)
+Handler Change(std::string key,
+               std::function<std::optional<std::string>(const std::string_view* value)> change);
 
 // A handler for watches: called with each change in order of revision. When it throws, the broker
 // repeats the block after a pause, so rows may come more than once.

@@ -16,18 +16,38 @@
 #include "belay/client/status.h"
 
 namespace belay::v1 {
+class CheckpointRequest;
+class CheckpointResponse;
+class CompactRequest;
+class CompactResponse;
+class CountRequest;
+class CountResponse;
+class CreateKeyspaceRequest;
+class CreateKeyspaceResponse;
 class DeleteRequest;
 class DeleteResponse;
 class DescribeHandleRequest;
 class DescribeHandleResponse;
+class DropKeyspaceRequest;
+class DropKeyspaceResponse;
+class EstimateRequest;
+class EstimateResponse;
+class FlushRequest;
+class FlushResponse;
+class GetManyRequest;
+class GetManyResponse;
 class GetRequest;
 class GetResponse;
 class GetStatsRequest;
 class GetStatsResponse;
+class GetStoreStatsRequest;
+class GetStoreStatsResponse;
 class InvokeRequest;
 class InvokeResponse;
 class ListHandlesRequest;
 class ListHandlesResponse;
+class ListKeyspacesRequest;
+class ListKeyspacesResponse;
 class ListSessionsRequest;
 class ListSessionsResponse;
 class PutRequest;
@@ -35,6 +55,11 @@ class PutResponse;
 class RevokeRequest;
 class RevokeResponse;
 class ScanRequest;
+class UpdateRequest;
+class UpdateResponse;
+class VerifyResponse;
+class WriteRequest;
+class WriteResponse;
 }  // namespace belay::v1
 
 namespace belay::client {
@@ -64,6 +89,25 @@ class UnaryClient {
   // `block` is called with each row block (rows.hpp) and returns false to stop early, which is no error.
   Status Scan(const v1::ScanRequest& request,
               const std::function<bool(const std::string& block)>& block);
+
+  Status GetMany(const v1::GetManyRequest& request, v1::GetManyResponse* response);
+  Status Write(const v1::WriteRequest& request, v1::WriteResponse* response);
+  Status Update(const v1::UpdateRequest& request, v1::UpdateResponse* response);
+  Status Count(const v1::CountRequest& request, v1::CountResponse* response);
+  Status Estimate(const v1::EstimateRequest& request, v1::EstimateResponse* response);
+  Status Flush(const v1::FlushRequest& request, v1::FlushResponse* response);
+  Status CreateKeyspace(const v1::CreateKeyspaceRequest& request,
+                        v1::CreateKeyspaceResponse* response);
+  Status DropKeyspace(const v1::DropKeyspaceRequest& request, v1::DropKeyspaceResponse* response);
+  Status ListKeyspaces(const v1::ListKeyspacesRequest& request,
+                       v1::ListKeyspacesResponse* response);
+  Status Compact(const v1::CompactRequest& request, v1::CompactResponse* response);
+  Status Checkpoint(const v1::CheckpointRequest& request, v1::CheckpointResponse* response);
+  Status GetStoreStats(const v1::GetStoreStatsRequest& request,
+                       v1::GetStoreStatsResponse* response);
+  // `progress` is told how far it is and returns false to stop, which is CANCELLED. DATA_LOSS names what is
+  // damaged.
+  Status Verify(const std::function<bool(const v1::VerifyResponse& so_far)>& progress);
 
   Status ListHandles(const v1::ListHandlesRequest& request, v1::ListHandlesResponse* response);
   Status DescribeHandle(const v1::DescribeHandleRequest& request,

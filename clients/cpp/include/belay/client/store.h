@@ -1,0 +1,144 @@
+// Store: one keyspace of the broker's store, through a client's session; and what batches, updates and
+// validators are told.
+//
+// As in client.h each operation comes in two forms, and completions run on the client's thread. Requests are
+// done in the order in which they were sent. What has to ask a callback (an update, or a write that a
+// validator wants to see) lets later reads pass, never later writes.
+//
+// Thread safety: a Store is a value that names a keyspace and perhaps a snapshot; any thread. It keeps its
+// session, but not open: after Client::Close() everything says CLOSED.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "belay/client/client.h"
+
+namespace belay::client {
+
+struct Record {
+  std::string key;
+  Value value;
+};
+
+// Keys in [start, end), empty: open; or all that begin with `prefix`, which excludes both.
+struct KeyRange {
+  std::string start = {};
+  std::string end = {};
+  std::string prefix = {};
+};
+
+// Operations that are committed all or none, as one revision; each key once. Conditions look at the store
+// before the batch. `async` in an operation's options has no meaning: it is the batch's.
+class Batch {
+ public:
+  Batch& Put(std::string key, std::string value, WriteOptions options = {});
+  // A key that is not there is fine, unless a condition says otherwise.
+  Batch& Delete(std::string key, WriteOptions options = {});
+  Batch& DeleteRange(KeyRange range);
+  // Nothing but the condition.
+  Batch& Check(std::string key, WriteOptions condition);
+
+  bool async = false;  // do not wait for the disk: a crash may lose the batch
+
+  enum class Kind : std::uint8_t { kPut, kDelete, kDeleteRange, kCheck };
+  struct Operation {
+    Kind kind;
+    std::string key;
+    std::string value;
+    WriteOptions options;
+    KeyRange range;
+  };
+  std::vector<Operation> operations;
+};
+
+struct Written {
+  std::uint64_t revision = 0;       // of the commit; of the last one before if it changed nothing
+  std::uint64_t deleted_count = 0;  // keys that were there and are not any more
+};
+
+struct UpdateOptions {
+  bool async = false;            // do not wait for the disk
+  std::uint32_t timeout_ms = 0;  // of one call of the callback; 0: 30 s
+};
+
+struct ValidatorOptions {
+  std::string prefix = {};       // of the keys that it sees; empty: all
+  std::uint32_t timeout_ms = 0;  // of one question; 0: 10 s
+  std::int32_t priority = 0;     // the smallest is asked first
+  bool old_values = false;       // show what each key has beside what it gets
+  bool fail_open = false;        // a write that it cannot be asked about passes
+};
+
+struct SizeEstimate {
+  std::uint64_t keys = 0;
+  std::uint64_t size_bytes = 0;
+};
+
+class Store {
+ public:
+  template <typename T>
+  using Done = Client::Done<T>;
+
+  Store(std::shared_ptr<Session> session, std::string keyspace);
+
+  // The same keyspace as the snapshot has it: what Get, GetMany, Scan and Count show. Writing through it is
+  // INVALID_ARGUMENT. The snapshot must be kept meanwhile.
+  Store At(const Snapshot& snapshot) const;
+
+  Result<Value> Get(std::string key) const;
+  void GetAsync(std::string key, Done<Value> done) const;
+  // Those of up to 10,000 keys that are there, as of one moment, in the order asked for.
+  Result<std::vector<Record>> GetMany(std::vector<std::string> keys) const;
+  void GetManyAsync(std::vector<std::string> keys, Done<std::vector<Record>> done) const;
+
+  // Each gives the commit's revision. Errors: ABORTED when a condition does not hold; FAILED_PRECONDITION
+  // with reason REJECTED and a validator's words; UNAVAILABLE with reason VALIDATOR_FAILED.
+  Result<std::uint64_t> Put(std::string key, std::string value, WriteOptions options = {}) const;
+  void PutAsync(std::string key, std::string value, WriteOptions options,
+                Done<std::uint64_t> done) const;
+  Result<std::uint64_t> Delete(std::string key, WriteOptions options = {}) const;
+  void DeleteAsync(std::string key, WriteOptions options, Done<std::uint64_t> done) const;
+  Result<Written> Write(Batch batch) const;
+  void WriteAsync(Batch batch, Done<Written> done) const;
+
+  // Replaces the value by what a callback makes of it, called anew if the key changes meanwhile; see
+  // Change() in hosting.h. Errors: those of the callback; ABORTED with reason TOO_MANY_CONFLICTS.
+  Result<std::uint64_t> Update(std::string key, std::uint64_t callback,
+                               UpdateOptions options = {}) const;
+  void UpdateAsync(std::string key, std::uint64_t callback, UpdateOptions options,
+                   Done<std::uint64_t> done) const;
+
+  // `row` is called for each, on the client's thread. Gives the revision that the scan showed: a watch
+  // from the next one on misses nothing.
+  Result<std::uint64_t> Scan(const ScanOptions& options, std::function<void(const Row&)> row) const;
+  void ScanAsync(const ScanOptions& options, std::function<void(const Row&)> row,
+                 Done<std::uint64_t> done) const;
+  // Exactly, by reading.
+  Result<std::uint64_t> Count(KeyRange range = {}) const;
+  void CountAsync(KeyRange range, Done<std::uint64_t> done) const;
+  // Without reading.
+  Result<SizeEstimate> Estimate(KeyRange range = {}) const;
+
+  // As Client::AttachWatch.
+  Result<Handle> AttachWatch(std::uint64_t callback, std::string prefix,
+                             std::uint64_t from_revision = 0) const;
+  void AttachWatchAsync(std::uint64_t callback, std::string prefix, std::uint64_t from_revision,
+                        Done<Handle> done) const;
+  // Has the callback asked before each write under the prefix; see Validate() in hosting.h. It may read
+  // through this session, but needs an executor for that. The handle is the validator's own; it goes with
+  // this session, and with the callback's host.
+  Result<Handle> AttachValidator(std::uint64_t callback, ValidatorOptions options = {}) const;
+  void AttachValidatorAsync(std::uint64_t callback, ValidatorOptions options,
+                            Done<Handle> done) const;
+
+ private:
+  std::shared_ptr<Session> session_;
+  std::string keyspace_;
+  std::uint64_t snapshot_ = 0;
+};
+
+}  // namespace belay::client
