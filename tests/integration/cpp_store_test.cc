@@ -155,9 +155,40 @@ TEST_F(CppStore, S1_PagesOfAScanAndAWatchFromWhereItWas) {
   std::promise<std::string> changed;
   Result<Handle> watcher =
       client.Register(OnChange([&](const Row& row) { changed.set_value(std::string(row.key)); }));
-  Result<Handle> watch = client.store().AttachWatch(watcher->id(), "p/", *shown + 1);
+  Result<Handle> watch = client.store().AttachWatch(
+      watcher->id(), {.range = {.prefix = "p/"}, .from_revision = *shown + 1});
   ASSERT_TRUE(watch.ok()) << watch.status().ToString();
   EXPECT_EQ(changed.get_future().get(), "p/4");
+}
+
+TEST_F(CppStore, S3_ANameIsOneWatchsAndForgettingItBeginsAnew) {
+  Client writer = MustConnect();
+  ASSERT_TRUE(writer.Put("w/1", "a").ok());
+  const auto first_row = [&](WatchOptions options) {
+    Client client = MustConnectHost();
+    std::promise<std::string> told;
+    std::atomic<bool> is_first{true};
+    Result<Handle> watcher = client.Register(OnChange([&](const Row& row) {
+      if (row.kind == RowKind::kPut && is_first.exchange(false))
+        told.set_value(std::string(row.key));
+    }));
+    Result<Handle> watch = client.store().AttachWatch(watcher->id(), std::move(options));
+    EXPECT_TRUE(watch.ok()) << watch.status().ToString();
+    EXPECT_EQ(client.store().AttachWatch(watcher->id(), {.name = "mirror"}).code(),
+              Code::kAlreadyExists);
+    EXPECT_EQ(client.store().ForgetWatch("mirror").code, Code::kFailedPrecondition);
+    std::string key = told.get_future().get();
+    client.Close();
+    return key;
+  };
+  const WatchOptions mirror = {
+      .range = {.start = "w/", .end = "x"}, .state_first = true, .name = "mirror"};
+  EXPECT_EQ(first_row(mirror), "w/1");
+  EXPECT_EQ(writer.store().ForgetWatch("none").code, Code::kNotFound);
+  // When the broker has noticed that the client is gone.
+  EXPECT_TRUE(Eventually([&] { return writer.store().ForgetWatch("mirror").ok(); }));
+  ASSERT_TRUE(writer.Put("w/0", "b").ok());
+  EXPECT_EQ(first_row(mirror), "w/0") << "forgotten: it begins with the state again";
 }
 
 TEST_F(CppStore, S1_AKeyGoesWhenItsTimeHasCome) {

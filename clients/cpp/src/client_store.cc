@@ -104,12 +104,15 @@ void Client::ScanAsync(const ScanOptions& options, std::function<void(const Row&
 
 Result<Handle> Client::AttachWatch(std::uint64_t callback, std::string prefix,
                                    std::uint64_t from_revision) {
-  return store().AttachWatch(callback, std::move(prefix), from_revision);
+  return store().AttachWatch(
+      callback, {.range = {.prefix = std::move(prefix)}, .from_revision = from_revision});
 }
 
 void Client::AttachWatchAsync(std::uint64_t callback, std::string prefix,
                               std::uint64_t from_revision, Done<Handle> done) {
-  store().AttachWatchAsync(callback, std::move(prefix), from_revision, std::move(done));
+  store().AttachWatchAsync(callback,
+                           {.range = {.prefix = std::move(prefix)}, .from_revision = from_revision},
+                           std::move(done));
 }
 
 }  // namespace belay::client

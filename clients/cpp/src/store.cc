@@ -130,24 +130,41 @@ Result<SizeEstimate> Store::Estimate(KeyRange range) const {
   });
 }
 
-Result<Handle> Store::AttachWatch(std::uint64_t callback, std::string prefix,
-                                  std::uint64_t from_revision) const {
+Result<Handle> Store::AttachWatch(std::uint64_t callback, WatchOptions options) const {
   return Await<Result<Handle>>(*session_, [&](Done<Handle> done) {
-    AttachWatchAsync(callback, std::move(prefix), from_revision, std::move(done));
+    AttachWatchAsync(callback, std::move(options), std::move(done));
   });
 }
 
-void Store::AttachWatchAsync(std::uint64_t callback, std::string prefix,
-                             std::uint64_t from_revision, Done<Handle> done) const {
+void Store::AttachWatchAsync(std::uint64_t callback, WatchOptions options,
+                             Done<Handle> done) const {
   const std::uint64_t id = session_->NextId();
   auto operation = std::make_unique<v1::ClientOperation>();
   v1::AttachWatch& request = *operation->mutable_attach_watch();
   request.set_request_id(id);
   request.set_handle(callback);
   request.set_keyspace(keyspace_);
-  request.set_prefix(std::move(prefix));
-  request.set_from_revision(from_revision);
+  request.set_prefix(std::move(options.range.prefix));
+  request.set_start(std::move(options.range.start));
+  request.set_end(std::move(options.range.end));
+  request.set_from_revision(options.from_revision);
+  request.set_old_values(options.old_values);
+  request.set_state_first(options.state_first);
+  request.set_name(std::move(options.name));
+  request.set_lag_limit(options.lag_limit);
   session_->SendRequest(id, std::move(operation), GiveHandle(session_, std::move(done)));
+}
+
+Status Store::ForgetWatch(std::string name) const {
+  return Await<Status>(*session_, [&](Client::DoneStatus done) {
+    const std::uint64_t id = session_->NextId();
+    auto operation = std::make_unique<v1::ClientOperation>();
+    v1::ForgetWatch& request = *operation->mutable_forget_watch();
+    request.set_request_id(id);
+    request.set_keyspace(keyspace_);
+    request.set_name(std::move(name));
+    session_->SendRequest(id, std::move(operation), GiveStatus(std::move(done)));
+  });
 }
 
 Result<Handle> Store::AttachValidator(std::uint64_t callback, ValidatorOptions options) const {

@@ -65,6 +65,17 @@ struct UpdateOptions {
   std::uint32_t timeout_ms = 0;  // of one call of the callback; 0: 30 s
 };
 
+struct WatchOptions {
+  KeyRange range = {};
+  std::uint64_t from_revision = 0;  // first revision to deliver; 0: changes after the attach
+  bool old_values = false;          // before each row show what its key had
+  bool state_first = false;         // begin with what there is; excludes from_revision
+  // A durable subscription: the next watch of the name goes on where this one's callback got to.
+  std::string name = {};
+  std::uint64_t lag_limit =
+      0;  // revisions behind at which it is told the state instead; 0: the history's
+};
+
 struct ValidatorOptions {
   std::string prefix = {};       // of the keys that it sees; empty: all
   std::uint32_t timeout_ms = 0;  // of one question; 0: 10 s
@@ -123,11 +134,12 @@ class Store {
   // Without reading.
   Result<SizeEstimate> Estimate(KeyRange range = {}) const;
 
-  // As Client::AttachWatch.
-  Result<Handle> AttachWatch(std::uint64_t callback, std::string prefix,
-                             std::uint64_t from_revision = 0) const;
-  void AttachWatchAsync(std::uint64_t callback, std::string prefix, std::uint64_t from_revision,
-                        Done<Handle> done) const;
+  // As Client::AttachWatch; calls may begin before it is answered. Errors: COMPACTED; ALREADY_EXISTS while
+  // another watch has the name.
+  Result<Handle> AttachWatch(std::uint64_t callback, WatchOptions options = {}) const;
+  void AttachWatchAsync(std::uint64_t callback, WatchOptions options, Done<Handle> done) const;
+  // Forgets how far the watches of a name got. Errors: NOT_FOUND; FAILED_PRECONDITION while one is attached.
+  Status ForgetWatch(std::string name) const;
   // Has the callback asked before each write under the prefix; see Validate() in hosting.h. It may read
   // through this session, but needs an executor for that. The handle is the validator's own; it goes with
   // this session, and with the callback's host.
