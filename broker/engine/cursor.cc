@@ -19,6 +19,8 @@ using registry::Registry;
 
 namespace {
 
+// Memory to begin with: few callers' buffers are larger.
+constexpr std::size_t kFillBytes = std::size_t{64} << 10;
 constexpr std::uint32_t kAnyNumberOfRows = std::numeric_limits<std::uint32_t>::max();
 
 // The rows of `block`, at most `limit` of them, with or without their values.
@@ -91,6 +93,7 @@ Result<std::string> Cursor::Next(std::size_t max_bytes, std::size_t* needed_byte
 
 Status Cursor::Fill(std::size_t max_bytes) {
   storage::RowBlockBuilder rows;
+  rows.Reserve(std::min(max_bytes, kFillBytes));
   if (Status status = scan_->Next(&rows, kAnyNumberOfRows, max_bytes); !status.ok()) return status;
   pending_ = rows.Take();
   pending_offset_ = 0;
@@ -102,27 +105,29 @@ Status Cursor::FillFiltered() {
   for (;;) {
     if (stopped_ || (limit != 0 && rows_kept_ >= limit)) return Status(Code::kEnd, "no more rows");
     storage::RowBlockBuilder rows;
+    rows.Reserve(kFillBytes);
     if (Status status = scan_->Next(&rows, kFilterRows, kFilterBytes); !status.ok()) return status;
-    auto kept = Filter(rows.Take());
-    if (!kept.ok()) return kept.status();
-    std::uint64_t count = RowCount(*kept);
+    std::string kept = rows.Take();
+    if (Status status = Filter(&kept); !status.ok()) return status;
+    std::uint64_t count = RowCount(kept);
     if (count == 0) continue;
     const std::uint64_t left = limit == 0 ? count : limit - rows_kept_;
     if (options_.scan.keys_only || count > left) {
-      kept = Trim(*kept, left, options_.scan.keys_only);
-      if (!kept.ok()) return kept.status();
+      auto trimmed = Trim(kept, left, options_.scan.keys_only);
+      if (!trimmed.ok()) return trimmed.status();
+      kept = std::move(*trimmed);
       count = std::min(count, left);
     }
     rows_kept_ += count;
-    pending_ = std::move(*kept);
+    pending_ = std::move(kept);
     pending_offset_ = 0;
     return {};
   }
 }
 
-Result<std::string> Cursor::Filter(const std::string& block) {
+Status Cursor::Filter(std::string* block) {
   registry::Request request;
-  request.payload = block;
+  request.payload = *block;
   request.caller = options_.caller;
   request.deadline_ns = base::DeadlineAfter(options_.filter_timeout_ns);
   const registry::Outcome outcome = Registry::Invoke(filter_, std::move(request));
@@ -130,13 +135,12 @@ Result<std::string> Cursor::Filter(const std::string& block) {
     return Status(outcome.status.code(), "the scan's filter: " + outcome.status.message(),
                   outcome.status.reason());
   }
-  stopped_ = storage::FilterStops(outcome.reply, RowCount(block));
-  auto kept = storage::ApplyFilter(block, outcome.reply);
-  if (kept.ok() || kept.code() != Code::kInvalidArgument) return kept;
+  stopped_ = storage::FilterStops(outcome.reply, RowCount(*block));
+  Status kept = storage::ApplyFilter(outcome.reply, block);
+  if (kept.code() != Code::kInvalidArgument) return kept;
   // The filter's fault, not that of whoever scans.
   Registry::CountFailure(filter_);
-  return Status(Code::kCallbackFailed, "the scan's filter: " + kept.status().message(),
-                kept.status().reason());
+  return Status(Code::kCallbackFailed, "the scan's filter: " + kept.message(), kept.reason());
 }
 
 Result<std::string> Cursor::Take(std::size_t max_bytes, std::size_t* needed_bytes) {

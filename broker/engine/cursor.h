@@ -48,7 +48,7 @@ class Cursor final : public registry::Object {
   // Reads rows into pending_ until there is one; END after the last.
   base::Status Fill(std::size_t max_bytes);
   base::Status FillFiltered();
-  base::Result<std::string> Filter(const std::string& block);
+  base::Status Filter(std::string* block);
   // The part of pending_ that fits.
   base::Result<std::string> Take(std::size_t max_bytes, std::size_t* needed_bytes);
 

@@ -13,8 +13,6 @@ namespace {
 using base::Code;
 using base::Status;
 
-constexpr std::size_t kRowCountOffset = 4;
-
 Status Malformed(std::size_t offset_bytes, const std::string& what) {
   return Status(Code::kDataLoss,
                 "row block: " + what + " at offset " + std::to_string(offset_bytes),
@@ -83,64 +81,47 @@ base::Result<RowBlockReader> RowBlockReader::Open(std::string_view block) {
   }
   const auto format = base::LoadLittle<std::uint32_t>(block.data());
   if (format != kRowBlockFormat) return Malformed(0, "unknown format " + std::to_string(format));
-  return RowBlockReader(block, base::LoadLittle<std::uint32_t>(block.data() + kRowCountOffset));
-}
-
-// A position is the rows read, above the byte offset. Both are needed to notice a block that ends early.
-constexpr unsigned kOffsetBits = 40;
-constexpr std::uint64_t kOffsetMask = (std::uint64_t{1} << kOffsetBits) - 1;
-
-std::uint64_t RowBlockReader::position() const noexcept {
-  return std::uint64_t{rows_read_} << kOffsetBits | offset_bytes_;
+  return RowBlockReader(block);
 }
 
 base::Result<RowBlockReader> RowBlockReader::Resume(std::string_view block,
                                                     std::uint64_t position) {
   base::Result<RowBlockReader> reader = Open(block);
   if (!reader.ok() || position == 0) return reader;
-  const std::uint64_t offset_bytes = position & kOffsetMask;
-  const std::uint64_t rows_read = position >> kOffsetBits;
+  const std::uint64_t offset_bytes = position & kPositionOffsetMask;
   if (offset_bytes < kRowBlockHeaderBytes || offset_bytes > block.size() ||
-      rows_read > reader->row_count_) {
+      position >> kPositionOffsetBits > reader->row_count()) {
     return Status(Code::kInvalidArgument, "the position is not one of this row block: begin at 0");
   }
-  reader->offset_bytes_ = static_cast<std::size_t>(offset_bytes);
-  reader->rows_read_ = static_cast<std::uint32_t>(rows_read);
+  reader->position_ = position;
   return reader;
 }
 
-Status RowBlockReader::Next(Row* row) {
-  const std::size_t left_bytes = block_.size() - offset_bytes_;
-  if (rows_read_ == row_count_) {
+std::uint32_t RowBlockReader::row_count() const noexcept {
+  return base::LoadLittle<std::uint32_t>(block_.data() + kRowCountOffset);
+}
+
+Status RowBlockReader::NoRow() const {
+  const auto offset = static_cast<std::size_t>(position_ & kPositionOffsetMask);
+  const std::size_t left_bytes = block_.size() - offset;
+  if (position_ >> kPositionOffsetBits == row_count()) {
     if (left_bytes == 0) return Status(Code::kEnd, "no more rows");
-    return Malformed(offset_bytes_, std::to_string(left_bytes) + " bytes after the last row");
+    return Malformed(offset, std::to_string(left_bytes) + " bytes after the last row");
   }
-  if (left_bytes < kRowHeaderBytes) return Malformed(offset_bytes_, "row header cut short");
-  const char* header = block_.data() + offset_bytes_;
+  if (left_bytes < kRowHeaderBytes) return Malformed(offset, "row header cut short");
+  const char* header = block_.data() + offset;
   const auto kind = base::LoadLittle<std::uint32_t>(header + 8);
-  const std::size_t key_bytes = base::LoadLittle<std::uint32_t>(header + 12);
-  const std::size_t value_bytes = base::LoadLittle<std::uint32_t>(header + 16);
   const auto flags = base::LoadLittle<std::uint32_t>(header + 20);
   if (kind < static_cast<std::uint32_t>(RowKind::kPut) ||
       kind > static_cast<std::uint32_t>(RowKind::kSynced)) {
-    return Malformed(offset_bytes_ + 8, "unknown row kind " + std::to_string(kind));
+    return Malformed(offset + 8, "unknown row kind " + std::to_string(kind));
   }
   if ((flags & ~kRowExpired) != 0) {
-    return Malformed(offset_bytes_ + 20, "unknown flags " + std::to_string(flags));
+    return Malformed(offset + 20, "unknown flags " + std::to_string(flags));
   }
-  // Subtractions from what is left cannot overflow, additions to an offset could (32-bit size_t).
-  std::size_t body_bytes = left_bytes - kRowHeaderBytes;
-  if (key_bytes > body_bytes) return Malformed(offset_bytes_ + 12, "key longer than the block");
-  body_bytes -= key_bytes;
-  if (value_bytes > body_bytes) return Malformed(offset_bytes_ + 16, "value longer than the block");
-  row->revision = base::LoadLittle<Revision>(header);
-  row->kind = static_cast<RowKind>(kind);
-  row->flags = flags;
-  row->key = block_.substr(offset_bytes_ + kRowHeaderBytes, key_bytes);
-  row->value = block_.substr(offset_bytes_ + kRowHeaderBytes + key_bytes, value_bytes);
-  offset_bytes_ += RowBytes(key_bytes, value_bytes);
-  ++rows_read_;
-  return Status();
+  if (base::LoadLittle<std::uint32_t>(header + 12) > left_bytes - kRowHeaderBytes)
+    return Malformed(offset + 12, "key longer than the block");
+  return Malformed(offset + 16, "value longer than the block");
 }
 
 void FilterKeep(std::string* bitmap, std::uint32_t row) noexcept {
@@ -148,26 +129,39 @@ void FilterKeep(std::string* bitmap, std::uint32_t row) noexcept {
   byte = static_cast<char>(static_cast<unsigned char>(byte) | (1u << (row % 8)));
 }
 
-base::Result<std::string> ApplyFilter(std::string_view block, std::string_view bitmap) {
-  base::Result<RowBlockReader> opened = RowBlockReader::Open(block);
+Status ApplyFilter(std::string_view bitmap, std::string* block) {
+  const base::Result<RowBlockReader> opened = RowBlockReader::Open(*block);
   if (!opened.ok()) return opened.status();
-  RowBlockReader& reader = *opened;
-  const std::size_t expected_bytes = FilterBitmapBytes(reader.row_count());
-  if (bitmap.size() != expected_bytes && !FilterStops(bitmap, reader.row_count())) {
+  const std::uint32_t row_count = opened->row_count();
+  const std::size_t expected_bytes = FilterBitmapBytes(row_count);
+  if (bitmap.size() != expected_bytes && !FilterStops(bitmap, row_count)) {
     return Status(Code::kInvalidArgument,
                   "filter reply has " + std::to_string(bitmap.size()) + " bytes, expected " +
-                      std::to_string(expected_bytes) + " for " +
-                      std::to_string(reader.row_count()) + " rows",
+                      std::to_string(expected_bytes) + " for " + std::to_string(row_count) +
+                      " rows",
                   "BAD_FILTER_REPLY");
   }
-  RowBlockBuilder kept;
+  // Kept rows move down over those that are not, as they are. The count stays until the end, for
+  // StepRow looks at it.
+  RowBlockReader reader = *opened;
+  std::size_t end = kRowBlockHeaderBytes;
+  std::size_t row_offset = kRowBlockHeaderBytes;
+  std::uint32_t kept = 0;
   Row row;
-  for (std::uint32_t i = 0;; ++i) {
-    Status status = reader.Next(&row);
-    if (status.code() == Code::kEnd) return kept.Take();
-    if (!status.ok()) return status;
-    if (FilterKeeps(bitmap, i)) kept.Append(row);
+  Status status;
+  for (std::uint32_t i = 0; (status = reader.Next(&row)).ok(); ++i) {
+    const std::size_t row_bytes = RowBytes(row.key.size(), row.value.size());
+    if (FilterKeeps(bitmap, i)) {
+      std::memmove(block->data() + end, block->data() + row_offset, row_bytes);
+      end += row_bytes;
+      ++kept;
+    }
+    row_offset += row_bytes;
   }
+  if (status.code() != Code::kEnd) return status;
+  base::StoreLittle(block->data() + kRowCountOffset, kept);
+  block->resize(end);
+  return {};
 }
 
 }  // namespace belay::storage

@@ -28,6 +28,7 @@
 #include <string>
 #include <string_view>
 
+#include "broker/base/bytes.h"
 #include "broker/base/status.h"
 
 namespace belay::storage {
@@ -68,7 +69,12 @@ constexpr std::size_t RowBytes(std::size_t key_bytes, std::size_t value_bytes) n
   return kRowHeaderBytes + key_bytes + value_bytes;
 }
 
-// The same on memory of the caller's: a block of no rows into `block`, and one row more behind the
+// Reads the row at `position` of a block, and moves `*position` behind it: see RowBlockReader::position(). False,
+// and nothing done, unless there is a whole and regular one, which RowBlockReader tells why. Inline: the way of
+// every row of every scan.
+inline bool StepRow(std::string_view block, std::uint64_t* position, Row* row) noexcept;
+
+// RowBlockBuilder on memory of the caller's: a block of no rows into `block`, and one row more behind the
 // block of `size_bytes` that is there. DATA_LOSS, and nothing done, if that is none by its header.
 // REQUIRES: room for kRowBlockHeaderBytes; for RowBytes() more.
 void BeginRowBlock(char* block) noexcept;
@@ -83,6 +89,8 @@ class RowBlockBuilder {
   void Append(const Row& row);
 
   std::uint32_t row_count() const noexcept { return row_count_; }
+  // Room for a block of so many bytes: what is appended up to there moves nothing.
+  void Reserve(std::size_t size_bytes) { block_.reserve(size_bytes); }
   // Of the block as Take() would return it: 8 when empty.
   std::size_t size_bytes() const noexcept { return block_.size(); }
 
@@ -106,24 +114,26 @@ class RowBlockReader {
   // INVALID_ARGUMENT for a position that no reader of this block can have had.
   static base::Result<RowBlockReader> Resume(std::string_view block, std::uint64_t position);
   // Opaque. REQUIRES: the block is smaller than 2^40 bytes.
-  std::uint64_t position() const noexcept;
+  std::uint64_t position() const noexcept { return position_; }
 
   // As the header says; trust it only after Next() has returned END.
-  std::uint32_t row_count() const noexcept { return row_count_; }
+  std::uint32_t row_count() const noexcept;
 
   // Writes the next row to `*row`. END after the last one; DATA_LOSS naming the offset when the
   // block is truncated, has bytes after its last row, or a row is malformed. After an error the
   // reader stays where it is.
-  base::Status Next(Row* row);
+  base::Status Next(Row* row) {
+    return StepRow(block_, &position_, row) ? base::Status() : NoRow();
+  }
 
  private:
-  RowBlockReader(std::string_view block, std::uint32_t row_count)
-      : block_(block), row_count_(row_count) {}
+  explicit RowBlockReader(std::string_view block) : block_(block) {}
+
+  // Why there is no row at position_: END, or what is wrong.
+  base::Status NoRow() const;
 
   std::string_view block_;
-  std::size_t offset_bytes_ = kRowBlockHeaderBytes;
-  std::uint32_t row_count_;
-  std::uint32_t rows_read_ = 0;
+  std::uint64_t position_ = kRowBlockHeaderBytes;
 };
 
 // Of a filter's reply to a block of `row_count` rows.
@@ -144,8 +154,47 @@ constexpr bool FilterKeeps(std::string_view bitmap, std::uint32_t row) noexcept 
 // REQUIRES: row / 8 < bitmap->size()
 void FilterKeep(std::string* bitmap, std::uint32_t row) noexcept;
 
-// The block of the rows that `bitmap` keeps, in the same order. INVALID_ARGUMENT naming both sizes
-// when the bitmap has not the size that the block asks for; DATA_LOSS for a malformed block.
-base::Result<std::string> ApplyFilter(std::string_view block, std::string_view bitmap);
+// Leaves in the block the rows that `bitmap` keeps, in the same order. INVALID_ARGUMENT naming both sizes
+// when the bitmap has not the size that the block asks for; DATA_LOSS for a malformed block, of which
+// anything may be left then.
+base::Status ApplyFilter(std::string_view bitmap, std::string* block);
+
+// ---- inline ----
+
+inline constexpr std::size_t kRowCountOffset = 4;
+// A position is the rows read, above the byte offset. Both are needed to notice a block that ends early.
+inline constexpr unsigned kPositionOffsetBits = 40;
+inline constexpr std::uint64_t kPositionOffsetMask = (std::uint64_t{1} << kPositionOffsetBits) - 1;
+
+inline bool StepRow(std::string_view block, std::uint64_t* position, Row* row) noexcept {
+  const std::uint64_t at = *position == 0 ? kRowBlockHeaderBytes : *position;
+  const std::uint64_t offset = at & kPositionOffsetMask;
+  const std::uint64_t rows_read = at >> kPositionOffsetBits;
+  if (block.size() < kRowBlockHeaderBytes || offset < kRowBlockHeaderBytes ||
+      offset > block.size() || block.size() - offset < kRowHeaderBytes) {
+    return false;
+  }
+  const char* const header = block.data() + offset;
+  const auto kind = base::LoadLittle<std::uint32_t>(header + 8);
+  const std::size_t key_bytes = base::LoadLittle<std::uint32_t>(header + 12);
+  const std::size_t value_bytes = base::LoadLittle<std::uint32_t>(header + 16);
+  const auto flags = base::LoadLittle<std::uint32_t>(header + 20);
+  // Subtractions from what is left cannot overflow, additions to an offset could (32-bit size_t).
+  const std::size_t body_bytes = block.size() - offset - kRowHeaderBytes;
+  if (base::LoadLittle<std::uint32_t>(block.data()) != kRowBlockFormat ||
+      rows_read >= base::LoadLittle<std::uint32_t>(block.data() + kRowCountOffset) ||
+      kind < static_cast<std::uint32_t>(RowKind::kPut) ||
+      kind > static_cast<std::uint32_t>(RowKind::kSynced) || (flags & ~kRowExpired) != 0 ||
+      key_bytes > body_bytes || value_bytes > body_bytes - key_bytes) {
+    return false;
+  }
+  row->revision = base::LoadLittle<Revision>(header);
+  row->kind = static_cast<RowKind>(kind);
+  row->flags = flags;
+  row->key = {header + kRowHeaderBytes, key_bytes};
+  row->value = {header + kRowHeaderBytes + key_bytes, value_bytes};
+  *position = (rows_read + 1) << kPositionOffsetBits | (offset + RowBytes(key_bytes, value_bytes));
+  return true;
+}
 
 }  // namespace belay::storage

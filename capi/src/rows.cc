@@ -15,35 +15,48 @@ namespace {
 // belay_row as it was before it had flags.
 constexpr std::uint32_t kLeastRowBytes = offsetof(belay_row, flags);
 
+void Fill(const storage::Row& found, belay_row* row) noexcept {
+  belay_row filled;
+  filled.kind = static_cast<std::uint32_t>(found.kind);
+  filled.revision = found.revision;
+  filled.key = found.key.data();
+  filled.key_size = found.key.size();
+  filled.value = found.value.data();
+  filled.value_size = found.value.size();
+  filled.flags = found.flags;
+  filled.reserved = 0;
+  Store(filled, row, row->struct_size);
+}
+
+// Why belay_rows_next has none to give.
+belay_status NoRow(const void* block, std::uint64_t size, const std::uint64_t* position,
+                   const belay_row* row) {
+  std::string_view bytes;
+  if (!View(block, size, &bytes)) return InvalidArgument("block is null with a size");
+  if (position == nullptr) return InvalidArgument("position is null");
+  if (row == nullptr || row->struct_size < kLeastRowBytes)
+    return InvalidArgument("row is null, or its struct_size too small");
+  auto reader = storage::RowBlockReader::Resume(bytes, *position);
+  if (!reader.ok()) return Fail(reader.status());
+  storage::Row none;
+  const auto status = reader->Next(&none);
+  return status.code() == Code::kEnd ? BELAY_END  // not an error: the last error stays
+                                     : Fail(status);
+}
+
 }  // namespace
 
 extern "C" {
 
 belay_status belay_rows_next(const void* block, uint64_t size, uint64_t* position, belay_row* row) {
-  return Guarded([&] {
-    std::string_view bytes;
-    if (!View(block, size, &bytes)) return InvalidArgument("block is null with a size");
-    if (position == nullptr) return InvalidArgument("position is null");
-    if (row == nullptr || row->struct_size < kLeastRowBytes)
-      return InvalidArgument("row is null, or its struct_size too small");
-    auto reader = storage::RowBlockReader::Resume(bytes, *position);
-    if (!reader.ok()) return Fail(reader.status());
-    storage::Row found;
-    const auto status = reader->Next(&found);
-    if (status.code() == Code::kEnd) return BELAY_END;  // not an error: the last error stays
-    if (!status.ok()) return Fail(status);
-    *position = reader->position();
-    belay_row filled{};
-    filled.kind = static_cast<std::uint32_t>(found.kind);
-    filled.revision = found.revision;
-    filled.key = found.key.data();
-    filled.key_size = found.key.size();
-    filled.value = found.value.data();
-    filled.value_size = found.value.size();
-    filled.flags = found.flags;
-    Store(filled, row, row->struct_size);
+  std::string_view bytes;
+  storage::Row found;
+  if (row != nullptr && row->struct_size >= kLeastRowBytes && position != nullptr &&
+      View(block, size, &bytes) && storage::StepRow(bytes, position, &found)) {
+    Fill(found, row);
     return BELAY_OK;
-  });
+  }
+  return Guarded([&] { return NoRow(block, size, position, row); });
 }
 
 belay_status belay_rows_append(void* buffer, uint64_t capacity, uint64_t* size,
