@@ -44,6 +44,8 @@ std::uint32_t RowCount(const std::string& block) {
   return reader.ok() ? reader->row_count() : 0;
 }
 
+Status Busy() { return {Code::kBusy, "the cursor is in use by another thread"}; }
+
 }  // namespace
 
 Cursor::Cursor(std::shared_ptr<Broker> broker, const CursorOptions& options)
@@ -79,25 +81,43 @@ Result<Ref<Cursor>> Cursor::Open(std::shared_ptr<Broker> broker, const CursorOpt
 
 Result<std::string> Cursor::Next(std::size_t max_bytes, std::size_t* needed_bytes) {
   const ExclusiveUse use(in_use_);
-  if (!use) return Status(Code::kBusy, "the cursor is in use by another thread");
+  if (!use) return Busy();
+  storage::RowBlockBuilder rows;
+  rows.Reserve(std::min(max_bytes, kFillBytes));
+  if (Status status = Produce(&rows, max_bytes, needed_bytes); !status.ok()) return status;
+  return rows.Take();
+}
+
+Status Cursor::NextInto(std::span<char> buffer, std::size_t* size_bytes) {
+  const ExclusiveUse use(in_use_);
+  if (!use) return Busy();
+  storage::RowBlockBuilder rows(buffer);
+  Status status = Produce(&rows, buffer.size(), size_bytes);
+  if (status.ok()) *size_bytes = rows.size_bytes();
+  return status;
+}
+
+Status Cursor::Produce(storage::RowBlockBuilder* rows, std::size_t max_bytes,
+                       std::size_t* needed_bytes) {
   if (!ended_.ok()) return ended_;
   if (pending_.empty()) {
-    if (Status status = filter_ != 0 ? FillFiltered() : Fill(max_bytes); !status.ok()) {
+    Status status = filter_ != 0 ? FillFiltered() : Read(rows, max_bytes);
+    if (!status.ok()) {
       ended_ = status;
       scan_.reset();  // lets the snapshot go
       return status;
     }
   }
-  return Take(max_bytes, needed_bytes);
+  return pending_.empty() ? Status() : GiveOut(rows, max_bytes, needed_bytes);
 }
 
-Status Cursor::Fill(std::size_t max_bytes) {
-  storage::RowBlockBuilder rows;
-  rows.Reserve(std::min(max_bytes, kFillBytes));
-  if (Status status = scan_->Next(&rows, kAnyNumberOfRows, max_bytes); !status.ok()) return status;
-  pending_ = rows.Take();
-  pending_offset_ = 0;
-  return {};
+Status Cursor::Read(storage::RowBlockBuilder* rows, std::size_t max_bytes) {
+  Status status = scan_->Next(rows, kAnyNumberOfRows, max_bytes);
+  if (status.ok() && rows->size_bytes() > max_bytes) {
+    pending_ = rows->Take();
+    pending_offset_ = 0;
+  }
+  return status;
 }
 
 Status Cursor::FillFiltered() {
@@ -143,31 +163,34 @@ Status Cursor::Filter(std::string* block) {
   return Status(Code::kCallbackFailed, "the scan's filter: " + kept.message(), kept.reason());
 }
 
-Result<std::string> Cursor::Take(std::size_t max_bytes, std::size_t* needed_bytes) {
-  if (pending_offset_ == 0 && pending_.size() <= max_bytes) return std::exchange(pending_, {});
+Status Cursor::GiveOut(storage::RowBlockBuilder* rows, std::size_t max_bytes,
+                       std::size_t* needed_bytes) {
+  if (pending_offset_ == 0 && pending_.size() <= max_bytes) {
+    rows->Adopt(std::exchange(pending_, {}));
+    return {};
+  }
   auto reader = storage::RowBlockReader::Resume(pending_, pending_offset_);
   if (!reader.ok()) return reader.status();
-  storage::RowBlockBuilder rows;
   storage::Row row;
   for (;;) {
     const std::uint64_t position = reader->position();
     const Status status = reader->Next(&row);
     if (status.code() == Code::kEnd) {
       pending_.clear();
-      return rows.Take();
+      return {};
     }
     if (!status.ok()) return status;
     const std::size_t grown_bytes =
-        rows.size_bytes() + storage::RowBytes(row.key.size(), row.value.size());
+        rows->size_bytes() + storage::RowBytes(row.key.size(), row.value.size());
     if (grown_bytes > max_bytes) {
       pending_offset_ = position;
-      if (rows.row_count() > 0) return rows.Take();
+      if (rows->row_count() > 0) return {};
       if (needed_bytes != nullptr) *needed_bytes = grown_bytes;
       return Status(Code::kBufferTooSmall, "the next row needs a block of " +
                                                std::to_string(grown_bytes) + " bytes, not " +
                                                std::to_string(max_bytes));
     }
-    rows.Append(row);
+    rows->Append(row);
   }
 }
 

@@ -6,13 +6,14 @@
 // good: rows are never kept or dropped by default. It runs on the thread that is in Next(). Its handle is
 // held, by the owner "hooks", until the cursor ends.
 //
-// Without a filter rows go from the store's block to the caller's as they are.
+// Without a filter rows go from the store to the caller's block.
 //
 // Thread safety: exclusive. Next() in use by another thread is BUSY, never a race (I4).
 #pragma once
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "broker/base/status.h"
@@ -38,27 +39,32 @@ class Cursor final : public registry::Object {
   // BUFFER_TOO_SMALL, with the size that the next row's block has in `*needed_bytes`: not advanced (I3).
   // Any other error but BUSY is the scan's end: later calls return it again. May block: disk, filter.
   base::Result<std::string> Next(std::size_t max_bytes, std::size_t* needed_bytes);
-  // The store's revision that the scan shows: a watch from the next one on misses nothing.
-  storage::Revision revision() const noexcept { return revision_; }
+  // The same into memory of the caller's. `*size_bytes` is the block's size, or the one needed.
+  base::Status NextInto(std::span<char> buffer, std::size_t* size_bytes);
 
  private:
   Cursor(std::shared_ptr<Broker> broker, const CursorOptions& options);
 
   // REQUIRES for all below: in_use_ is this thread's.
-  // Reads rows into pending_ until there is one; END after the last.
-  base::Status Fill(std::size_t max_bytes);
+  base::Status Produce(storage::RowBlockBuilder* rows, std::size_t max_bytes,
+                       std::size_t* needed_bytes);
+  // Without a filter: straight from the store.
+  base::Status Read(storage::RowBlockBuilder* rows, std::size_t max_bytes);
+  // Reads rows into pending_ until the filter has kept one; END after the last.
   base::Status FillFiltered();
   base::Status Filter(std::string* block);
   // The part of pending_ that fits.
-  base::Result<std::string> Take(std::size_t max_bytes, std::size_t* needed_bytes);
+  base::Status GiveOut(storage::RowBlockBuilder* rows, std::size_t max_bytes,
+                       std::size_t* needed_bytes);
 
   const std::shared_ptr<Broker> broker_;
   const CursorOptions options_;
   std::atomic_flag in_use_ = ATOMIC_FLAG_INIT;
   std::unique_ptr<storage::Scan> scan_;
-  storage::Revision revision_ = 0;    // constant once open
-  registry::Handle filter_ = 0;       // the cursor's own handle
-  std::string pending_;               // rows to be given out: a row block; empty: none
+  storage::Revision revision_ = 0;  // constant once open
+  registry::Handle filter_ = 0;     // the cursor's own handle
+  // Rows to be given out: a row block, of what a filter kept or of a row that did not fit; empty: none.
+  std::string pending_;
   std::uint64_t pending_offset_ = 0;  // of the first of them not given out; 0: at the beginning
   std::uint64_t rows_kept_ = 0;       // by the filter
   bool stopped_ = false;              // by the filter: it wants to see no more

@@ -27,6 +27,15 @@ void EncodeRowHeader(const Row& row, char* header) noexcept {
   base::StoreLittle(header + 20, row.flags);
 }
 
+// Returns its size. REQUIRES: room for it.
+std::size_t EncodeRow(const Row& row, char* bytes) noexcept {
+  EncodeRowHeader(row, bytes);
+  char* const key = bytes + kRowHeaderBytes;
+  if (!row.key.empty()) std::memcpy(key, row.key.data(), row.key.size());
+  if (!row.value.empty()) std::memcpy(key + row.key.size(), row.value.data(), row.value.size());
+  return RowBytes(row.key.size(), row.value.size());
+}
+
 }  // namespace
 
 void BeginRowBlock(char* block) noexcept {
@@ -37,17 +46,22 @@ void BeginRowBlock(char* block) noexcept {
 Status AppendRow(char* block, std::size_t size_bytes, const Row& row) {
   const auto reader = RowBlockReader::Open({block, size_bytes});
   if (!reader.ok()) return reader.status();
-  char* const end = block + size_bytes;
-  EncodeRowHeader(row, end);
-  if (!row.key.empty()) std::memcpy(end + kRowHeaderBytes, row.key.data(), row.key.size());
-  if (!row.value.empty()) {
-    std::memcpy(end + kRowHeaderBytes + row.key.size(), row.value.data(), row.value.size());
-  }
+  EncodeRow(row, block + size_bytes);
   base::StoreLittle(block + kRowCountOffset, reader->row_count() + 1);
   return {};
 }
 
 RowBlockBuilder::RowBlockBuilder() { Reset(); }
+
+RowBlockBuilder::RowBlockBuilder(std::span<char> place) {
+  if (place.size() < kRowBlockHeaderBytes) {
+    Reset();
+    return;
+  }
+  place_ = place;
+  size_bytes_ = kRowBlockHeaderBytes;
+  BeginRowBlock(place_.data());
+}
 
 void RowBlockBuilder::Reset() {
   block_.clear();
@@ -56,9 +70,21 @@ void RowBlockBuilder::Reset() {
   base::AppendLittle(block_, row_count_);
 }
 
+void RowBlockBuilder::LeavePlace() {
+  block_.assign(place_.data(), size_bytes_);
+  place_ = {};
+}
+
 void RowBlockBuilder::Append(const Row& row) {
   assert(row.key.size() <= std::numeric_limits<std::uint32_t>::max());
   assert(row.value.size() <= std::numeric_limits<std::uint32_t>::max());
+  if (InPlace() && RowBytes(row.key.size(), row.value.size()) > place_.size() - size_bytes_)
+    LeavePlace();
+  if (InPlace()) {
+    size_bytes_ += EncodeRow(row, place_.data() + size_bytes_);
+    base::StoreLittle(place_.data() + kRowCountOffset, ++row_count_);
+    return;
+  }
   char header[kRowHeaderBytes];
   EncodeRowHeader(row, header);
   block_.append(header, sizeof header).append(row.key).append(row.value);
@@ -68,7 +94,19 @@ void RowBlockBuilder::Append(const Row& row) {
   base::StoreLittle(block_.data() + kRowCountOffset, row_count_);
 }
 
+void RowBlockBuilder::Adopt(std::string block) {
+  row_count_ = base::LoadLittle<std::uint32_t>(block.data() + kRowCountOffset);
+  if (InPlace() && block.size() <= place_.size()) {
+    block.copy(place_.data(), block.size());
+    size_bytes_ = block.size();
+    return;
+  }
+  place_ = {};
+  block_ = std::move(block);
+}
+
 std::string RowBlockBuilder::Take() {
+  if (InPlace()) LeavePlace();
   std::string taken = std::move(block_);
   Reset();
   return taken;

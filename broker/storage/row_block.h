@@ -25,6 +25,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -83,23 +84,34 @@ base::Status AppendRow(char* block, std::size_t size_bytes, const Row& row);
 class RowBlockBuilder {
  public:
   RowBlockBuilder();
+  // Builds in memory of the caller's as long as the block fits there, and then in its own.
+  // REQUIRES: `place` outlives it.
+  explicit RowBlockBuilder(std::span<char> place);
+  RowBlockBuilder(const RowBlockBuilder&) = delete;
+  RowBlockBuilder& operator=(const RowBlockBuilder&) = delete;
 
   // REQUIRES: key and value are shorter than 4 GiB each (the store's limits are far below), and the
   // block has fewer than 2^32 - 1 rows.
   void Append(const Row& row);
+  // Becomes that block. REQUIRES: it is one, and there are no rows here.
+  void Adopt(std::string block);
 
   std::uint32_t row_count() const noexcept { return row_count_; }
   // Room for a block of so many bytes: what is appended up to there moves nothing.
   void Reserve(std::size_t size_bytes) { block_.reserve(size_bytes); }
   // Of the block as Take() would return it: 8 when empty.
-  std::size_t size_bytes() const noexcept { return block_.size(); }
+  std::size_t size_bytes() const noexcept { return InPlace() ? size_bytes_ : block_.size(); }
 
   // Returns the block, a valid one even without rows, and begins a new one.
   std::string Take();
 
  private:
+  bool InPlace() const noexcept { return !place_.empty(); }
+  void LeavePlace();
   void Reset();
 
+  std::span<char> place_;       // empty: built in block_
+  std::size_t size_bytes_ = 0;  // in place
   std::string block_;
   std::uint32_t row_count_ = 0;
 };

@@ -151,6 +151,30 @@ TEST(RowBlockTest, I7_MutatedBlocksNeverReadOutside) {
   }
 }
 
+TEST(RowBlockTest, ABlockInItsPlaceIsTheSameAndLeavesItWhenThereIsNoRoom) {
+  const std::vector<Row> rows = {{1, RowKind::kPut, "a", "one"}, {2, RowKind::kDelete, "b", ""}};
+  RowBlockBuilder own;
+  for (const Row& row : rows) own.Append(row);
+  const std::string expected = own.Take();
+  for (std::size_t room = 0; room <= expected.size() + 1; ++room) {
+    const std::unique_ptr<char[]> place(new char[room]);
+    RowBlockBuilder builder(std::span(place.get(), room));
+    EXPECT_EQ(builder.size_bytes(), kRowBlockHeaderBytes);
+    for (const Row& row : rows) builder.Append(row);
+    EXPECT_EQ(builder.row_count(), 2U);
+    ASSERT_EQ(builder.size_bytes(), expected.size());
+    if (room >= expected.size()) {
+      EXPECT_EQ(std::string_view(place.get(), expected.size()), expected);
+    }
+    EXPECT_EQ(builder.Take(), expected);
+    RowBlockBuilder adopting(std::span(place.get(), room));
+    adopting.Adopt(expected);
+    EXPECT_EQ(adopting.row_count(), 2U);
+    EXPECT_EQ(adopting.size_bytes(), expected.size());
+    EXPECT_EQ(adopting.Take(), expected);
+  }
+}
+
 TEST(FilterTest, KeepsTheRowsWhoseBitsAreSet) {
   RowBlockBuilder builder;
   for (int i = 0; i < 11; ++i) builder.Append(Row{1, RowKind::kPut, std::to_string(i), "v"});

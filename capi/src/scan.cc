@@ -52,15 +52,13 @@ belay_status belay_cursor_next(belay_handle cursor, void* buffer, uint64_t capac
     auto found = Registry::Find(cursor, Kind::kCursor);
     if (!found.ok()) return Fail(found.status());
     constexpr std::uint64_t kMostAtOnce = std::uint64_t{1} << 30U;
-    std::size_t needed = 0;
-    auto block = static_cast<Cursor&>(**found).Next(
-        static_cast<std::size_t>(std::min(capacity, kMostAtOnce)), &needed);
-    if (block.code() == Code::kEnd) return BELAY_END;
-    if (block.code() == Code::kBufferTooSmall) *size = needed;
-    if (!block.ok()) return Fail(block.status());
-    std::memcpy(buffer, block->data(), block->size());
-    *size = block->size();
-    return BELAY_OK;
+    std::size_t written = 0;
+    const Status status = static_cast<Cursor&>(**found).NextInto(
+        {static_cast<char*>(buffer), static_cast<std::size_t>(std::min(capacity, kMostAtOnce))},
+        &written);
+    if (status.code() == Code::kEnd) return BELAY_END;
+    if (status.ok() || status.code() == Code::kBufferTooSmall) *size = written;
+    return Done(status);
   });
 }
 

@@ -85,6 +85,10 @@ Ours::Ours(const std::string& folder, Durability durability) : durability_(durab
 
 Ours::~Ours() { Check(belay_release(store_), "belay_release"); }
 
+void Ours::Compact() {
+  Check(belay_store_compact(store_, nullptr, 0, nullptr, 0), "belay_store_compact");
+}
+
 std::unique_ptr<Session> Ours::NewSession() {
   return std::make_unique<OurSession>(store_, durability_);
 }

@@ -17,6 +17,7 @@ class Ours final : public Engine {
   Ours(const std::string& folder, Durability durability);
   ~Ours() override;
   std::unique_ptr<Session> NewSession() override;
+  void Compact();
 
   const Broker& broker() const { return *broker_; }
   belay_handle store() const { return store_; }

@@ -82,6 +82,8 @@ Raw::Raw(const std::string& folder, Durability durability) : durability_(durabil
   db_.reset(db);
 }
 
+void Raw::Compact() { Check(db_->CompactRange({}, nullptr, nullptr), "CompactRange"); }
+
 std::unique_ptr<Session> Raw::NewSession() {
   return std::make_unique<RawSession>(*db_, durability_);
 }

@@ -20,6 +20,7 @@ class Raw final : public Engine {
   Raw(const std::string& folder, Durability durability);
   std::unique_ptr<Session> NewSession() override;
 
+  void Compact();
   rocksdb::DB& db() const { return *db_; }
 
  private:
