@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <map>
 #include <memory>
 #include <utility>
 
 #include "broker/daemon/grpc_status.h"
 #include "broker/daemon/status_wire.h"
 #include "broker/daemon/version.h"
+#include "broker/engine/hook.h"
 
 namespace belay::daemon {
 
@@ -22,6 +24,19 @@ namespace {
 constexpr std::uint32_t kDefaultPage = 1'000;
 constexpr std::uint32_t kMaxPage = 10'000;
 constexpr auto kLoopTimeout = std::chrono::seconds(5);
+
+// What a hook calls; nothing but the handle if it is gone, as the hook soon will be.
+void SetCallback(registry::Handle callback, v1::HookInfo* wire) {
+  wire->set_callback(callback);
+  const auto info = Registry::Describe(callback);
+  if (!info.ok()) return;
+  wire->set_callback_label(info->label);
+  wire->set_callback_owner(info->owner_name);
+  wire->set_callback_state(std::string(registry::StateName(info->state)));
+  wire->set_calls(info->calls);
+  wire->set_failures(info->failures);
+  wire->set_in_flight(info->in_flight);
+}
 
 }  // namespace
 
@@ -107,6 +122,35 @@ grpc::Status AdminService::ListSessions(grpc::ServerContext*, const v1::ListSess
     info.set_calls_waiting(view.calls_waiting);
     info.set_calls_running(view.calls_running);
     info.set_age_ns(view.age_ns);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListHooks(grpc::ServerContext*, const v1::ListHooksRequest*,
+                                     v1::ListHooksResponse* response) {
+  std::map<storage::KeyspaceId, std::string> keyspaces;
+  if (const auto store = hub_.broker().store(); store.ok()) {
+    for (storage::KeyspaceInfo& info : (*store)->ListKeyspaces())
+      keyspaces.emplace(info.id, std::move(info.name));
+  }
+  registry::HandleFilter subscriptions;
+  subscriptions.kind = registry::Kind::kSubscription;
+  std::size_t listed = kMaxPage;
+  for (std::uint64_t after = 0; listed == kMaxPage;) {
+    const auto infos = hub_.broker().registry().List(&after, kMaxPage, subscriptions);
+    listed = infos.size();
+    for (const registry::HandleInfo& info : infos) {
+      const auto hook = engine::ViewHook(info.handle);
+      if (!hook.ok()) continue;  // detached meanwhile
+      v1::HookInfo& wire = *response->add_hooks();
+      wire.set_handle(info.handle);
+      wire.set_kind(hook->kind == engine::HookKind::kWatch ? "watch" : "validator");
+      wire.set_label(info.label);
+      wire.set_keyspace(keyspaces[hook->keyspace]);
+      wire.set_holder(info.holder_name);
+      wire.set_age_ns(info.age_ns);
+      SetCallback(hook->callback, &wire);
+    }
   }
   return grpc::Status::OK;
 }

@@ -24,6 +24,8 @@ class AdminService final : public v1::Admin::Service {
                               v1::DescribeHandleResponse* response) override;
   grpc::Status ListSessions(grpc::ServerContext* context, const v1::ListSessionsRequest* request,
                             v1::ListSessionsResponse* response) override;
+  grpc::Status ListHooks(grpc::ServerContext* context, const v1::ListHooksRequest* request,
+                         v1::ListHooksResponse* response) override;
   grpc::Status Revoke(grpc::ServerContext* context, const v1::RevokeRequest* request,
                       v1::RevokeResponse* response) override;
   grpc::Status GetStats(grpc::ServerContext* context, const v1::GetStatsRequest* request,

@@ -23,8 +23,7 @@ using storage::RowKind;
 
 Validator::Validator(std::weak_ptr<Validators> validators, ValidatorOptions options,
                      registry::Handle held_callback, const registry::Object& callback_object)
-    : Object(registry::Kind::kSubscription),
-      validators_(std::move(validators)),
+    : validators_(std::move(validators)),
       options_(std::move(options)),
       callback_(held_callback),
       callback_object_(&callback_object),

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "broker/base/status.h"
+#include "broker/engine/hook.h"
 #include "broker/engine/validator_options.h"
 #include "broker/registry/registry.h"
 #include "broker/storage/store.h"
@@ -16,7 +17,7 @@ namespace belay::engine {
 
 class Validators;
 
-class Validator final : public registry::Object {
+class Validator final : public Hook {
  public:
   // Takes over `held_callback`, a handle to `callback`.
   Validator(std::weak_ptr<Validators> validators, ValidatorOptions options,
@@ -25,6 +26,7 @@ class Validator final : public registry::Object {
 
   void HandlesGone() noexcept override;
   std::string_view label() const override { return label_; }
+  HookView View() const override { return {HookKind::kValidator, options_.keyspace, callback_}; }
   const ValidatorOptions& options() const noexcept { return options_; }
   const registry::Object* callback_object() const noexcept { return callback_object_; }
 

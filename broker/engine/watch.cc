@@ -27,8 +27,7 @@ std::string LabelOf(const WatchOptions& options) {
 
 Watch::Watch(std::shared_ptr<Watches> watches, const WatchOptions& wish,
              registry::Handle held_callback, const registry::Object& watching_callback)
-    : Object(registry::Kind::kSubscription),
-      dispatcher(std::move(watches)),
+    : dispatcher(std::move(watches)),
       options(wish),
       prefix(CommonPrefix(wish.start, wish.end)),
       callback(held_callback),

@@ -22,6 +22,7 @@
 #include <memory>
 #include <string>
 
+#include "broker/engine/hook.h"
 #include "broker/engine/watch_options.h"
 #include "broker/registry/registry.h"
 #include "broker/storage/row_block.h"
@@ -31,7 +32,7 @@ namespace belay::engine {
 
 class Watches;
 
-class Watch final : public registry::Object {
+class Watch final : public Hook {
  public:
   // Takes over `held_callback`, a handle to `callback`.
   Watch(std::shared_ptr<Watches> watches, const WatchOptions& wish, registry::Handle held_callback,
@@ -41,6 +42,7 @@ class Watch final : public registry::Object {
   // Detached: the subscription was released, or its holder closed.
   void HandlesGone() noexcept override;
   std::string_view label() const override { return label_; }
+  HookView View() const override { return {HookKind::kWatch, options.keyspace, callback}; }
 
   // Nothing under way and nothing missed: changes may come from the shared page.
   bool AtRest() const noexcept { return !in_call && rows.empty() && unread == 0; }

@@ -28,7 +28,8 @@ class Belayctl(unittest.TestCase):
         cls.folder = tempfile.mkdtemp(prefix="belay-", dir="/tmp")
         cls.endpoint = f"unix:{cls.folder}/s"
         cls.log = open(f"{cls.folder}/log", "wb")
-        cls.daemon = subprocess.Popen([BELAYD, "--listen", cls.endpoint, "--data", f"{cls.folder}/data"],
+        cls.daemon = subprocess.Popen([BELAYD, "--listen", cls.endpoint, "--data", f"{cls.folder}/data",
+                                       "--backup-dir", cls.folder],
                                       stdout=cls.log, stderr=cls.log)
         deadline = time.monotonic() + 30
         while cls.ctl("health").returncode != OK:
@@ -112,6 +113,33 @@ class Belayctl(unittest.TestCase):
         self.fails(USAGE, "handles", "--timeout", "soon")
         self.fails(USAGE, "kv", "scan", "--prefix", "a", "--start", "b")
         self.assertEqual(self.ctl("--help").returncode, OK)
+
+    def test_hooks(self):
+        self.host()  # it attaches a watch on "demo/"
+        hook = next(h for h in self.json("hooks")["hooks"] if h["callback_state"] == "live")
+        self.assertEqual((hook["kind"], hook["keyspace"], hook["label"]), ("watch", "default", 'watch on "demo/"'))
+        self.assertEqual(hook["callback_owner"], hook["holder"])
+        self.assertTrue(hook["callback_label"])
+        table = self.ok("hooks", "-o", "table").decode().splitlines()
+        self.assertTrue(table[0].startswith("HANDLE"))
+        self.assertIn('watch on "demo/"', "\n".join(table[1:]))
+        self.assertIn(f"0x{int(hook['handle']):016x}", self.ok("hooks", "-o", "name").decode().split())
+
+    def test_store(self):
+        self.ok("kv", "put", "store/a", "1")
+        stats = self.json("store", "stats")
+        self.assertGreater(int(stats["revision"]), 0)
+        self.assertIn("table_bytes", [statistic["name"] for statistic in stats["statistics"]])
+        self.assertIn(b"revision", self.ok("store", "stats", "-o", "table"))
+        verified = self.json("store", "verify")
+        self.assertEqual(verified["done"], verified["total"])
+        self.assertEqual(self.ok("store", "compact", "--prefix", "store/"), b"")
+        self.assertEqual(self.fails(NEGATIVE, "store", "compact", "--keyspace", "none").count("none"), 1)
+        self.fails(USAGE, "store", "compact", "--prefix", "a", "--start", "b")
+        self.assertEqual(self.json("store", "backup", "monday")["path"], f"{self.folder}/monday")
+        self.assertTrue(os.path.isdir(f"{self.folder}/monday"))
+        self.fails(STATUS + 6, "store", "backup", "monday")
+        self.fails(STATUS + 3, "store", "backup", "../monday")
 
     def test_settings_and_their_origin(self):
         done = self.ctl("config", "show", "--origin", "-o", "json", env={"BELAY_TIMEOUT": "3s"})

@@ -38,6 +38,7 @@ struct Options {
   WriteOptions write;
   ScanOptions scan;
   ImportOptions import;
+  CompactOptions compact;
   Verb verb;
 };
 
@@ -63,6 +64,8 @@ void AddAdminVerbs(CLI::App& app, Options& o) {
 
   AddVerb(app, o, "sessions", "List connected clients",
           [](const Context& c) { return RunSessions(c); });
+  AddVerb(app, o, "hooks", "List watches and validators: what is attached, and what it calls",
+          [](const Context& c) { return RunHooks(c); });
   AddVerb(app, o, "stats", "Show the broker's counters",
           [](const Context& c) { return RunStats(c); });
 
@@ -96,6 +99,29 @@ void AddAdminVerbs(CLI::App& app, Options& o) {
                  [&o](const Context& c) { return RunInvoke(c, o.name, o.payload); });
   verb->add_option("NAME", o.name, "Public name")->required();
   verb->add_option("PAYLOAD", o.payload, "The request; - reads it from standard input");
+}
+
+void AddStoreVerbs(CLI::App& app, Options& o) {
+  CLI::App* const store = app.add_subcommand("store", "Look after the store");
+  store->fallthrough();
+  store->require_subcommand(1);
+
+  AddVerb(*store, o, "stats", "Show what the store tells of itself; exit code 1 if it is read-only",
+          [](const Context& c) { return RunStoreStats(c); });
+  AddVerb(*store, o, "verify", "Read everything and compare it with its checksums",
+          [](const Context& c) { return RunStoreVerify(c); });
+
+  CLI::App* verb =
+      AddVerb(*store, o, "compact", "Give the space of what was deleted or replaced back",
+              [&o](const Context& c) { return RunStoreCompact(c, o.compact); });
+  verb->add_option("--keyspace", o.compact.keyspace, "Default: default");
+  verb->add_option("--prefix", o.compact.prefix, "Keys that begin with this");
+  verb->add_option("--start", o.compact.start, "First key of a range");
+  verb->add_option("--end", o.compact.end, "The range ends before this key");
+
+  verb = AddVerb(*store, o, "backup", "Make a backup in the broker's --backup-dir, print its path",
+                 [&o](const Context& c) { return RunStoreBackup(c, o.name); });
+  verb->add_option("NAME", o.name, "Of the folder to be made")->required();
 }
 
 void AddWriteFlags(CLI::App* verb, Options& o) {
@@ -208,6 +234,7 @@ int Main(int argc, char** argv) {
       "otherwise.");
   AddAdminVerbs(app, options);
   AddKvVerbs(app, options);
+  AddStoreVerbs(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -28,6 +28,7 @@ struct RevokeOptions {
 int RunRevoke(const Context& context, const RevokeOptions& options);
 
 int RunSessions(const Context& context);
+int RunHooks(const Context& context);
 int RunStats(const Context& context);
 int RunHealth(const Context& context, const std::string& service);
 int RunVersion(const Context& context, bool is_client_only);
@@ -65,6 +66,17 @@ struct ImportOptions {
   bool is_quiet = false;
 };
 int RunKvImport(const Context& context, const ImportOptions& options);
+
+int RunStoreStats(const Context& context);
+int RunStoreVerify(const Context& context);
+struct CompactOptions {
+  std::string keyspace;
+  std::string prefix;
+  std::string start;
+  std::string end;
+};
+int RunStoreCompact(const Context& context, const CompactOptions& options);
+int RunStoreBackup(const Context& context, const std::string& name);
 
 // All of standard input.
 std::string ReadStandardInput();

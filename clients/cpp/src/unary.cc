@@ -166,6 +166,10 @@ Status UnaryClient::ListSessions(const v1::ListSessionsRequest& request,
                                  v1::ListSessionsResponse* response) {
   return impl_->Call(*impl_->admin, &v1::Admin::Stub::ListSessions, request, response);
 }
+Status UnaryClient::ListHooks(const v1::ListHooksRequest& request,
+                              v1::ListHooksResponse* response) {
+  return impl_->Call(*impl_->admin, &v1::Admin::Stub::ListHooks, request, response);
+}
 Status UnaryClient::GetStats(const v1::GetStatsRequest& request, v1::GetStatsResponse* response) {
   return impl_->Call(*impl_->admin, &v1::Admin::Stub::GetStats, request, response);
 }

@@ -212,12 +212,15 @@ class ValidatorEndTest(HooksTest):
         self.send_put(self.writer, b"a")
         self.host.answer(self.question()[0])
         self.assertEqual(self.writer.expect("reply").status.code, harness.OK)
-        infos = admin.ListHandles(admin_pb2.ListHandlesRequest(kind="subscription")).handles
-        self.assertEqual([(info.holder, info.label) for info in infos], [("attacher", 'validator on ""')])
+        hooks = admin.ListHooks(admin_pb2.ListHooksRequest()).hooks
+        self.assertEqual([(hook.kind, hook.label, hook.keyspace, hook.holder, hook.callback_label,
+                           hook.callback_owner, hook.calls) for hook in hooks],
+                         [("validator", 'validator on ""', "default", "attacher", "rule", "host", 1)])
         attacher.close()
         names = lambda: [s.client_name for s in admin.ListSessions(admin_pb2.ListSessionsRequest()).sessions]
         self.until(lambda: "attacher" not in names())
         self.assertEqual(self.put(self.writer, b"a").status.code, harness.OK)
+        self.assertEqual(len(admin.ListHooks(admin_pb2.ListHooksRequest()).hooks), 0)
 
     def test_S3_one_that_does_not_answer_in_time(self):
         self.attach(timeout_ms=1)

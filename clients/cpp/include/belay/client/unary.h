@@ -46,6 +46,8 @@ class InvokeRequest;
 class InvokeResponse;
 class ListHandlesRequest;
 class ListHandlesResponse;
+class ListHooksRequest;
+class ListHooksResponse;
 class ListKeyspacesRequest;
 class ListKeyspacesResponse;
 class ListSessionsRequest;
@@ -113,6 +115,7 @@ class UnaryClient {
   Status DescribeHandle(const v1::DescribeHandleRequest& request,
                         v1::DescribeHandleResponse* response);
   Status ListSessions(const v1::ListSessionsRequest& request, v1::ListSessionsResponse* response);
+  Status ListHooks(const v1::ListHooksRequest& request, v1::ListHooksResponse* response);
   Status Revoke(const v1::RevokeRequest& request, v1::RevokeResponse* response);
   Status GetStats(const v1::GetStatsRequest& request, v1::GetStatsResponse* response);
 
