@@ -40,9 +40,7 @@ public sealed class BelayException : Exception
 
     /// <summary>The text under which an exception that leaves a callback reaches its caller.</summary>
     internal static string TextOf(Exception exception) =>
-        exception is BelayException belay
-            ? $"{typeof(BelayException).FullName}: {belay.Message}"
-            : $"{exception.GetType().FullName}: {exception.Message}";
+        exception is RejectedException ? exception.Message : $"{exception.GetType().FullName}: {exception.Message}";
 
     /// <summary>"CALLBACK_FAILED" for <see cref="BelayStatus.CallbackFailed"/>: the reason used when none is given.</summary>
     internal static string NameOf(BelayStatus status)

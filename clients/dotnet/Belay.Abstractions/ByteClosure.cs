@@ -20,13 +20,8 @@ internal abstract class ByteClosure : Closure
     internal static ByteClosure Create(CallbackFunction function, CallbackOptions options, string site, ClosureLedger ledger) =>
         new Awaited(function, options, site, ledger);
 
-    /// <summary>A filter: gets a row block, answers with a bitmap.</summary>
-    internal static ByteClosure Create(RowFilter filter, CallbackOptions options, string site, ClosureLedger ledger) =>
-        new Immediate((request, reply, _) => RowBitmap.Write(filter, request, reply), filter, options, site, ledger);
-
-    /// <summary>A watch: gets a row block, answers with nothing.</summary>
-    internal static ByteClosure Create(WatchFunction watch, CallbackOptions options, string site, ClosureLedger ledger) =>
-        new Immediate((request, _, call) => watch(new RowBlock(request), call), watch, options, site, ledger);
+    internal static ByteClosure Create(Hook hook, CallbackOptions options, string site, ClosureLedger ledger) =>
+        new Immediate(hook.Function, hook.Origin, options, site, ledger);
 
     /// <summary>Runs the function and waits for it.</summary>
     internal abstract void Run(ReadOnlySpan<byte> request, IBufferWriter<byte> reply, CallContext call);

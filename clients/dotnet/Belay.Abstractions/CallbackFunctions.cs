@@ -21,17 +21,6 @@ public delegate void SpanFunction(ReadOnlySpan<byte> request, IBufferWriter<byte
 /// </remarks>
 public delegate ValueTask<ReadOnlyMemory<byte>> CallbackFunction(ReadOnlyMemory<byte> request, CallContext call);
 
-/// <summary>Picks rows of a scan. An exception fails the scan: no row is kept or dropped by default.</summary>
-/// <param name="row">The row; gone when the function returns.</param>
-/// <returns>Whether to keep it.</returns>
-public delegate bool RowFilter(RowView row);
-
-/// <summary>Receives changes, in order of revision, one call at a time, each change at least once.</summary>
-/// <param name="changes">The changes; gone when the function returns.</param>
-/// <param name="call">The call being served.</param>
-/// <remarks>An exception makes Belay deliver the same changes again after a pause.</remarks>
-public delegate void WatchFunction(RowBlock changes, CallContext call);
-
 /// <summary>What may be said about a callback when it is registered.</summary>
 public sealed record CallbackOptions
 {

@@ -83,15 +83,15 @@ public interface ICallback : IDisposable, IAsyncDisposable
     ValueTask<HandleInfo> DescribeAsync(CancellationToken cancellationToken = default);
 }
 
-/// <summary>A watch that is attached. Disposing detaches it: no new call begins.</summary>
+/// <summary>A watch or validator that is attached. Disposing detaches it: no new call begins.</summary>
 public interface ISubscription : IDisposable, IAsyncDisposable
 {
     /// <summary>The handle's number.</summary>
     ulong Handle { get; }
 
     /// <summary>
-    /// Completes when the watch function has ended, as <see cref="ICallback.Released"/>. For a watch attached with a
-    /// callback of its own lifetime throws <see cref="InvalidOperationException"/>.
+    /// Completes when the function has ended, as <see cref="ICallback.Released"/>. For one attached with a callback of its
+    /// own lifetime throws <see cref="InvalidOperationException"/>.
     /// </summary>
     Task Released { get; }
 }

@@ -29,13 +29,22 @@ public enum RowKind
 /// <param name="Revision">Revision of the change.</param>
 /// <param name="Key">The key.</param>
 /// <param name="Value">The value; empty for a deletion and where only keys were asked for.</param>
-public sealed record Row(RowKind Kind, ulong Revision, byte[] Key, byte[] Value);
+public sealed record Row(RowKind Kind, ulong Revision, byte[] Key, byte[] Value)
+{
+    /// <summary>Of a deletion: whether the key's time had come.</summary>
+    public bool Expired { get; init; }
+}
 
 /// <summary>One row of a block, in place.</summary>
 public readonly ref struct RowView
 {
-    internal RowView(RowKind kind, ulong revision, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    internal const uint ExpiredFlag = 1;
+
+    private readonly uint _flags;
+
+    internal RowView(RowKind kind, ulong revision, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, uint flags)
     {
+        _flags = flags;
         Kind = kind;
         Revision = revision;
         Key = key;
@@ -54,6 +63,9 @@ public readonly ref struct RowView
     /// <summary>The value; empty for a deletion and where only keys were asked for.</summary>
     public ReadOnlySpan<byte> Value { get; }
 
+    /// <summary>Of a deletion: whether the key's time had come.</summary>
+    public bool Expired => (_flags & ExpiredFlag) != 0;
+
     /// <summary>A copy that outlives the block.</summary>
-    public Row ToRow() => new(Kind, Revision, Key.ToArray(), Value.ToArray());
+    public Row ToRow() => new(Kind, Revision, Key.ToArray(), Value.ToArray()) { Expired = Expired };
 }

@@ -1,7 +1,7 @@
 // The row block: what scans return, and what filters and watches receive. Reads it in place.
 //
 // Format, little-endian: u32 format = 1, u32 row_count, then per row u64 revision, u32 kind, u32 key_size,
-// u32 value_size, u32 0, key, value.
+// u32 value_size, u32 flags, key, value. Bit 0 of the flags says of a delete that the key expired.
 //
 // Invariants: every length is checked against what is left before it is believed, so that a truncated or foreign block
 // is BelayStatus.DataLoss and never a read beyond it.
@@ -50,8 +50,27 @@ public readonly ref struct RowBlock
         return rows;
     }
 
+    /// <summary>The rows as a validator thinks of them: each change with what its key has before it.</summary>
+    public RowChanges Changes => new(this);
+
     /// <summary>Begins at the first row.</summary>
     public Enumerator GetEnumerator() => new(_block, Count);
+
+    /// <summary>The answer to a question for several keys: rows in the order of the keys, none for a key that is not there.</summary>
+    internal static StoredValue?[] Match(ReadOnlySpan<byte> block, IReadOnlyList<ReadOnlyMemory<byte>> keys)
+    {
+        var values = new StoredValue?[keys.Count];
+        var i = 0;
+        foreach (var row in new RowBlock(block))
+        {
+            while (i < values.Length && !row.Key.SequenceEqual(keys[i].Span))
+                i++;
+            if (i == values.Length)
+                throw Damaged("it holds a key that was not asked for");
+            values[i++] = new StoredValue(row.Value.ToArray(), row.Revision);
+        }
+        return values;
+    }
 
     private static BelayException Damaged(string what) =>
         new(BelayStatus.DataLoss, "ROW_BLOCK_DAMAGED", $"the row block cannot be read: {what}");
@@ -84,10 +103,12 @@ public readonly ref struct RowBlock
             var kind = BinaryPrimitives.ReadUInt32LittleEndian(_rest[8..]);
             var keySize = BinaryPrimitives.ReadUInt32LittleEndian(_rest[12..]);
             var valueSize = BinaryPrimitives.ReadUInt32LittleEndian(_rest[16..]);
+            var flags = BinaryPrimitives.ReadUInt32LittleEndian(_rest[20..]);
             _rest = _rest[RowHeaderSize..];
             if ((ulong)keySize + valueSize > (ulong)_rest.Length)
                 throw Damaged("it ends within a row");
-            Current = new((RowKind)kind, revision, _rest[..(int)keySize], _rest.Slice((int)keySize, (int)valueSize));
+            Current = new((RowKind)kind, revision, _rest[..(int)keySize], _rest.Slice((int)keySize, (int)valueSize),
+                          flags);
             _rest = _rest[(int)(keySize + valueSize)..];
             _left--;
             return true;

@@ -1,14 +1,14 @@
 // Makes row blocks, and the bitmaps by which filters answer them.
 //
 // Invariants: what RowBlockWriter wrote, RowBlock reads back equal; a bitmap has ceil(rows/8) bytes, and bit i, lowest
-// first, keeps row i.
+// first, keeps row i; one more byte, of value 1, ends the scan.
 // Thread safety: one thread at a time.
 using System.Buffers;
 using System.Buffers.Binary;
 
 namespace Belay;
 
-/// <summary>Writes a row block. For tests of filters and for hosts of stores.</summary>
+/// <summary>Writes a row block: what a validator wants committed, and for tests of filters.</summary>
 public sealed class RowBlockWriter
 {
     private readonly ArrayBufferWriter<byte> _rows = new();
@@ -19,6 +19,15 @@ public sealed class RowBlockWriter
 
     /// <summary>The block as written so far; valid until the next <see cref="Add"/> or <see cref="Clear"/>.</summary>
     public ReadOnlyMemory<byte> Block => _rows.WrittenMemory;
+
+    /// <summary>Adds a row that gives a key a value.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="value">The value.</param>
+    public void Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => Add(RowKind.Put, 0, key, value);
+
+    /// <summary>Adds a row that deletes a key.</summary>
+    /// <param name="key">The key.</param>
+    public void Delete(ReadOnlySpan<byte> key) => Add(RowKind.Delete, 0, key, default);
 
     /// <summary>Adds a row.</summary>
     /// <param name="kind">Whether the key has a value or was deleted.</param>
@@ -53,9 +62,11 @@ public sealed class RowBlockWriter
     private Span<byte> Header => System.Runtime.InteropServices.MemoryMarshal.AsMemory(_rows.WrittenMemory).Span;
 }
 
-/// <summary>A filter's answer: which rows of a block to keep.</summary>
+/// <summary>A filter's answer: which rows of a block to keep, and whether the scan ends with it.</summary>
 public static class RowBitmap
 {
+    private const byte EndsScan = 1;
+
     /// <summary>Bytes of the bitmap for so many rows.</summary>
     /// <param name="rows">Number of rows.</param>
     public static int SizeFor(int rows) => (rows + 7) / 8;
@@ -77,13 +88,19 @@ public static class RowBitmap
         var size = SizeFor(rows.Count);
         if (size == 0)
             return;
-        var bits = bitmap.GetSpan(size)[..size];
+        var bits = bitmap.GetSpan(size + 1)[..(size + 1)];
         bits.Clear();
         var i = 0;
         foreach (var row in rows)
         {
-            if (filter(row))
+            var decision = filter(row);
+            if (decision.Keeps)
                 bits[i >> 3] |= (byte)(1 << (i & 7));
+            if (decision.Ends)
+            {
+                bits[size++] = EndsScan;
+                break;
+            }
             i++;
         }
         bitmap.Advance(size);

@@ -28,7 +28,7 @@ public sealed class BelayClient : IBroker
         _options = options;
         Session = session;
         Ledger = ledger;
-        _store = new RemoteStore(this, channel, options.MaxUnreadScanBytes);
+        _store = new RemoteStore(new StoreDoor(this, channel, options.MaxUnreadScanBytes), "default");
     }
 
     /// <inheritdoc/>
@@ -142,10 +142,7 @@ public sealed class BelayClient : IBroker
         RowFilter filter, CallbackOptions? options = null, CancellationToken cancellationToken = default,
         [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
     {
-        ArgumentNullException.ThrowIfNull(filter);
-        options ??= CallbackOptions.Default;
-        return RegisterAsync(
-            ByteClosure.Create(filter, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+        return RegisterHookAsync(Hook.Of(filter), options, cancellationToken, file, line);
     }
 
     /// <summary>Registers a watch function, which can be attached to any number of prefixes.</summary>
@@ -159,10 +156,7 @@ public sealed class BelayClient : IBroker
         WatchFunction function, CallbackOptions? options = null, CancellationToken cancellationToken = default,
         [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
     {
-        ArgumentNullException.ThrowIfNull(function);
-        options ??= CallbackOptions.Default;
-        return RegisterAsync(
-            ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+        return RegisterHookAsync(Hook.Of(function), options, cancellationToken, file, line);
     }
 
     /// <summary>Finds a callback by its public name.</summary>
@@ -253,6 +247,14 @@ public sealed class BelayClient : IBroker
             cancellationToken,
             hosted).ConfigureAwait(false);
         return new RemoteCallback(this, reply.Handle, hosted.Released);
+    }
+
+    internal ValueTask<RemoteCallback> RegisterHookAsync(
+        Hook hook, CallbackOptions? options, CancellationToken cancellationToken, string file = "", int line = 0)
+    {
+        options ??= CallbackOptions.Default;
+        return RegisterAsync(
+            ByteClosure.Create(hook, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
     }
 
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);

@@ -121,9 +121,15 @@ public class BadInputTests
         NativeCallbackOptions callback;
         NativePinInfo pin;
         NativeHandleInfo handle;
-        NativeWriteOptions write;
+        NativeKeyspaceInfo keyspace;
+        NativeKeyInfo key;
+        NativeBytes bytes;
         NativeScanOptions scan;
+        NativeWriteOptions write;
+        NativeStatistic statistic;
         NativeWatchOptions watch;
+        NativeValidatorOptions validator;
+        NativeUpdateOptions update;
         (int Size, int LastOffset)[] layout =
         [
             (sizeof(NativeError), Offset(&error, &error.Message)),
@@ -132,9 +138,15 @@ public class BadInputTests
             (sizeof(NativeCallbackOptions), Offset(&callback, &callback.Reserved)),
             (sizeof(NativePinInfo), Offset(&pin, &pin.Context)),
             (sizeof(NativeHandleInfo), Offset(&handle, handle.Signature)),
-            (sizeof(NativeWriteOptions), Offset(&write, &write.TtlMs)),
+            (sizeof(NativeKeyspaceInfo), Offset(&keyspace, keyspace.Name)),
+            (sizeof(NativeKeyInfo), Offset(&key, &key.ExpiresAtMs)),
+            (sizeof(NativeBytes), Offset(&bytes, &bytes.Size)),
             (sizeof(NativeScanOptions), Offset(&scan, &scan.Filter)),
+            (sizeof(NativeWriteOptions), Offset(&write, &write.TtlMs)),
+            (sizeof(NativeStatistic), Offset(&statistic, statistic.Name)),
             (sizeof(NativeWatchOptions), Offset(&watch, &watch.LagLimit)),
+            (sizeof(NativeValidatorOptions), Offset(&validator, &validator.Reserved)),
+            (sizeof(NativeUpdateOptions), Offset(&update, &update.TimeoutMs)),
         ];
         Assert.Equal<(int, int)[]>(Callers.Layout(), layout);
     }

@@ -165,7 +165,7 @@ public sealed unsafe partial class Broker : IBroker
     /// <param name="handle">Its number.</param>
     public static HandleInfo Describe(ulong handle) => HandleListing.Describe(handle);
 
-    /// <summary>The embedded store.</summary>
+    /// <summary>The embedded store's default keyspace.</summary>
     /// <exception cref="BelayException"><see cref="BelayStatus.FailedPrecondition"/>: opened without one.</exception>
     public Store Store
     {
@@ -180,6 +180,9 @@ public sealed unsafe partial class Broker : IBroker
             return _store;
         }
     }
+
+    /// <summary>Whether this is the <see cref="Store"/> that everybody gets.</summary>
+    internal bool Shares(Store store) => ReferenceEquals(Volatile.Read(ref _store), store);
 
     /// <summary>Closes the broker: unregisters every callback and waits for calls in flight.</summary>
     /// <param name="timeout">How long to wait.</param>

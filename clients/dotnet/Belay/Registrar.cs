@@ -30,18 +30,11 @@ internal sealed unsafe class Registrar(SafeHandle scope, ClosureLedger ledger)
         return Register(ByteClosure.Create(function, options, options.SiteOr(file, line), ledger), options);
     }
 
-    internal Callback Register(RowFilter filter, string site)
+    /// <summary>Registers a function that the store is to call.</summary>
+    internal Callback Register(Hook hook, string label, string file, int line)
     {
-        ArgumentNullException.ThrowIfNull(filter);
-        var options = new CallbackOptions { Label = "filter" };
-        return Register(ByteClosure.Create(filter, options, site, ledger), options);
-    }
-
-    internal Callback Register(WatchFunction watch, string label, string site)
-    {
-        ArgumentNullException.ThrowIfNull(watch);
         var options = new CallbackOptions { Label = label };
-        return Register(ByteClosure.Create(watch, options, site, ledger), options);
+        return Register(ByteClosure.Create(hook, options, options.SiteOr(file, line), ledger), options);
     }
 
     internal Callback Register<TDelegate>(TDelegate function, TypedSignature<TDelegate> signature, CallbackOptions? options,

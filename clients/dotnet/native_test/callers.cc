@@ -173,9 +173,15 @@ uint64_t callers_layout(uint64_t* pairs, uint64_t capacity) {
       {sizeof(belay_callback_options), offsetof(belay_callback_options, reserved)},
       {sizeof(belay_pin_info), offsetof(belay_pin_info, context)},
       {sizeof(belay_handle_info), offsetof(belay_handle_info, signature)},
-      {sizeof(belay_write_options), offsetof(belay_write_options, ttl_ms)},
+      {sizeof(belay_keyspace_info), offsetof(belay_keyspace_info, name)},
+      {sizeof(belay_key_info), offsetof(belay_key_info, expires_at_ms)},
+      {sizeof(belay_bytes), offsetof(belay_bytes, size)},
       {sizeof(belay_scan_options), offsetof(belay_scan_options, filter)},
+      {sizeof(belay_write_options), offsetof(belay_write_options, ttl_ms)},
+      {sizeof(belay_statistic), offsetof(belay_statistic, name)},
       {sizeof(belay_watch_options), offsetof(belay_watch_options, lag_limit)},
+      {sizeof(belay_validator_options), offsetof(belay_validator_options, reserved)},
+      {sizeof(belay_update_options), offsetof(belay_update_options, timeout_ms)},
   };
   constexpr uint64_t kCount = sizeof kLayout / sizeof kLayout[0];
   for (uint64_t i = 0; i < kCount && i < capacity; ++i) {

@@ -15,10 +15,10 @@ public class StoreTests(Belayd belayd) : IClassFixture<Belayd>
         var first = await store.PutAsync(Bytes("kv/a"), Bytes("1"));
         Assert.Equal(first, (await store.GetAsync(Bytes("kv/a")))!.Value.Revision);
         var error = await Assert.ThrowsAsync<BelayException>(
-            () => store.PutAsync(Bytes("kv/a"), Bytes("2"), new WriteOptions { IfAbsent = true }).AsTask());
+            () => store.PutAsync(Bytes("kv/a"), Bytes("2"), WriteOptions.OnlyIf(Precondition.Absent)).AsTask());
         Assert.Equal(BelayStatus.Aborted, error.Status);
         var second = await store.PutAsync(
-            Bytes("kv/a"), Bytes("2"), new WriteOptions { IfRevision = first, Async = true });
+            Bytes("kv/a"), Bytes("2"), WriteOptions.Async with { If = Precondition.Revision(first) });
         Assert.True(second > first);
         Assert.Equal(Bytes("2"), (await store.GetAsync(Bytes("kv/a")))!.Value.Value);
         Assert.True(await store.DeleteAsync(Bytes("kv/a")) > second);
@@ -83,7 +83,7 @@ public class StoreTests(Belayd belayd) : IClassFixture<Belayd>
         await using var client = await BelayClient.ConnectAsync(
             belayd.Address, new BelayClientOptions { MaxUnreadScanBytes = 100_000 });
         for (var i = 0; i < 50; i++)
-            await client.Store.PutAsync(Bytes($"slow/{i:d5}"), new byte[100_000], new WriteOptions { Async = true });
+            await client.Store.PutAsync(Bytes($"slow/{i:d5}"), new byte[100_000], WriteOptions.Async);
         var error = await Assert.ThrowsAsync<BelayException>(
             () => CountAsync(client.Store.ScanAsync(Prefix("slow/"), _ => true)));
         Assert.Equal((BelayStatus.ResourceExhausted, "SCAN_READER_TOO_SLOW"), (error.Status, error.Reason));
@@ -149,7 +149,7 @@ public class StoreTests(Belayd belayd) : IClassFixture<Belayd>
     {
         var writes = Enumerable.Range(0, count).Select(i =>
             client.Store.PutAsync(
-                Bytes($"{prefix}/{i:d5}"), Bytes($"{i}"), new WriteOptions { Async = true }).AsTask());
+                Bytes($"{prefix}/{i:d5}"), Bytes($"{i}"), WriteOptions.Async).AsTask());
         await Task.WhenAll(writes).Within();
     }
 

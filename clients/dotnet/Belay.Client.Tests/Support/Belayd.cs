@@ -11,7 +11,7 @@ namespace Belay.Client.Tests.Support;
 
 /// <summary>A test that needs a belayd.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class BelaydFactAttribute : FactAttribute
+public class BelaydFactAttribute : FactAttribute
 {
     public BelaydFactAttribute()
     {
@@ -39,7 +39,11 @@ public sealed class Belayd : IAsyncLifetime
             return;
         _process = Process.Start(new ProcessStartInfo(Program)
         {
-            ArgumentList = { "--listen", Address, "--data", Path.Combine(_folder, "data") },
+            ArgumentList =
+            {
+                "--listen", Address, "--data", Path.Combine(_folder, "data"),
+                "--backup-dir", Directory.CreateDirectory(Path.Combine(_folder, "backups")).FullName,
+            },
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;

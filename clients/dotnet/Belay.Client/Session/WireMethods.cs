@@ -16,6 +16,22 @@ internal static class WireMethods
     public static readonly GrpcMethod<Wire.ScanRequest, Wire.ScanResponse> Scan =
         new("/belay.v1.Storage/Scan", Wire.ScanResponse.Parser.WithDiscardUnknownFields(true));
 
+    /// <summary>Gives space back to the disk.</summary>
+    public static readonly GrpcMethod<Wire.CompactRequest, Wire.CompactResponse> Compact =
+        new("/belay.v1.Storage/Compact", Wire.CompactResponse.Parser.WithDiscardUnknownFields(true));
+
+    /// <summary>Makes a backup.</summary>
+    public static readonly GrpcMethod<Wire.CheckpointRequest, Wire.CheckpointResponse> Checkpoint =
+        new("/belay.v1.Storage/Checkpoint", Wire.CheckpointResponse.Parser.WithDiscardUnknownFields(true));
+
+    /// <summary>Checks everything.</summary>
+    public static readonly GrpcMethod<Wire.VerifyRequest, Wire.VerifyResponse> Verify =
+        new("/belay.v1.Storage/Verify", Wire.VerifyResponse.Parser.WithDiscardUnknownFields(true));
+
+    /// <summary>What the store tells of itself.</summary>
+    public static readonly GrpcMethod<Wire.GetStoreStatsRequest, Wire.GetStoreStatsResponse> GetStoreStats =
+        new("/belay.v1.Storage/GetStoreStats", Wire.GetStoreStatsResponse.Parser.WithDiscardUnknownFields(true));
+
     /// <summary>Lists live handles.</summary>
     public static readonly GrpcMethod<Wire.ListHandlesRequest, Wire.ListHandlesResponse> ListHandles =
         new("/belay.v1.Admin/ListHandles", Wire.ListHandlesResponse.Parser.WithDiscardUnknownFields(true));

@@ -1,4 +1,5 @@
-// belay.h's functions. Every signature is blittable: nothing is marshalled, a call is a call.
+// belay.h's functions; NativeMethods.Store.cs has store.h's and hooks.h's. Every signature is blittable: nothing is
+// marshalled, a call is a call.
 //
 // Invariants: names and parameters follow belay.h; what a function promises stands there and is not repeated here.
 // Thread safety: as belay.h says: any thread.
@@ -80,28 +81,4 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library, EntryPoint = "belay_list")]
     internal static partial int List(ulong broker, ulong* after, NativeHandleInfo* infos, ulong capacity, ulong* count);
-
-    [LibraryImport(Library, EntryPoint = "belay_store_open")]
-    internal static partial int StoreOpen(ulong broker, ulong* store);
-
-    [LibraryImport(Library, EntryPoint = "belay_store_get")]
-    internal static partial int StoreGet(ulong store, void* key, ulong keySize, void* buffer, ulong capacity,
-                                         ulong* valueSize, ulong* revision);
-
-    [LibraryImport(Library, EntryPoint = "belay_store_put")]
-    internal static partial int StorePut(ulong store, void* key, ulong keySize, void* value, ulong valueSize,
-                                         NativeWriteOptions* options, ulong* revision);
-
-    [LibraryImport(Library, EntryPoint = "belay_store_delete")]
-    internal static partial int StoreDelete(ulong store, void* key, ulong keySize, NativeWriteOptions* options,
-                                            ulong* revision);
-
-    [LibraryImport(Library, EntryPoint = "belay_store_scan")]
-    internal static partial int StoreScan(ulong store, NativeScanOptions* options, ulong* cursor);
-
-    [LibraryImport(Library, EntryPoint = "belay_cursor_next")]
-    internal static partial int CursorNext(ulong cursor, void* buffer, ulong capacity, ulong* size);
-
-    [LibraryImport(Library, EntryPoint = "belay_watch_attach")]
-    internal static partial int WatchAttach(ulong store, NativeWatchOptions* options, ulong* subscription);
 }

@@ -38,6 +38,14 @@ internal static unsafe class Status
         throw ToException(status);
     }
 
+    /// <summary>Whether the status that this thread just got has this reason. Allocates nothing.</summary>
+    internal static bool HasReason(int status, ReadOnlySpan<byte> reason)
+    {
+        var error = new NativeError { StructSize = (uint)sizeof(NativeError), Reason = null, Message = null };
+        return NativeMethods.LastError(&error) == Ok && error.Status == status && error.Reason != null &&
+               MemoryMarshal.CreateReadOnlySpanFromNullTerminated(error.Reason).SequenceEqual(reason);
+    }
+
     /// <summary>The exception for a status that this thread just got.</summary>
     internal static BelayException ToException(int status)
     {

@@ -13,20 +13,20 @@ public sealed unsafe class Cursor : IDisposable
     private const int InitialSize = 64 * 1024;
 
     private readonly ObjectHandle _handle;
-    private readonly Store _store;
+    private readonly StoreReader _store;
     private readonly Task? _released;
     private byte[] _buffer = [];
     private int _inUse;
 
-    internal Cursor(ObjectHandle handle, Store store, Task? released)
+    internal Cursor(ObjectHandle handle, StoreReader store, Task? released)
     {
         _handle = handle;
         _store = store;
         _released = released;
     }
 
-    /// <summary>The store that is scanned.</summary>
-    public Store Store => _store;
+    /// <summary>The store or snapshot that is scanned.</summary>
+    public StoreReader Store => _store;
 
     /// <summary>The handle's number.</summary>
     public ulong Handle => _handle.Value;

@@ -1,17 +1,11 @@
-// The store as IStore: what a program sees that is written for either door.
+// Store as IStore: what a program sees that is written for either door.
 //
 // Invariants: the disk may block, so the work runs on the thread pool and never on the caller's thread.
-// Thread safety: any thread; one enumeration belongs to one reader.
-using System.Runtime.CompilerServices;
-
+// Thread safety: any thread.
 namespace Belay;
 
 public sealed unsafe partial class Store : IStore
 {
-    /// <inheritdoc/>
-    public ValueTask<StoredValue?> GetAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken = default) =>
-        new(Task.Run(() => Get(key.Span), cancellationToken));
-
     /// <inheritdoc/>
     public ValueTask<ulong> PutAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value, WriteOptions options = default,
                                      CancellationToken cancellationToken = default) =>
@@ -23,21 +17,69 @@ public sealed unsafe partial class Store : IStore
         new(Task.Run(() => Delete(key.Span, options), cancellationToken));
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<Row> ScanAsync(ScanOptions? options = null, RowFilter? filter = null,
-                                                 [EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        using var cursor = await Task.Run(() => Scan(options, filter), cancellationToken).ConfigureAwait(false);
-        while (await Task.Run(cursor.NextRows, cancellationToken).ConfigureAwait(false) is { } rows)
-        {
-            foreach (var row in rows)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                yield return row;
-            }
-        }
-    }
+    public ValueTask<RangeDeletion> DeleteRangeAsync(KeyRange range, Durability durability = Durability.Sync,
+                                                     CancellationToken cancellationToken = default) =>
+        new(Task.Run(() => DeleteRange(range, durability), cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask<ulong> WriteAsync(WriteBatch batch, Durability durability = Durability.Sync,
+                                       CancellationToken cancellationToken = default) =>
+        new(Task.Run(() => Write(batch, durability), cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask<ulong> UpdateAsync(ReadOnlyMemory<byte> key, UpdateFunction function, UpdateOptions? options = null,
+                                        CancellationToken cancellationToken = default) =>
+        new(Task.Run(() => Update(key.Span, function, options), cancellationToken));
 
     ValueTask<ISubscription> IStore.WatchAsync(WatchOptions? options, WatchFunction function,
                                                CancellationToken cancellationToken) =>
         Completed.Of<ISubscription>(() => Watch(options, function), cancellationToken);
+
+    ValueTask<ISubscription> IStore.ValidateAsync(ValidatorOptions? options, ValidateFunction function,
+                                                  CancellationToken cancellationToken) =>
+        Completed.Of<ISubscription>(() => Validate(options, function), cancellationToken);
+
+    ValueTask<ISnapshot> IStore.SnapshotAsync(CancellationToken cancellationToken) =>
+        Completed.Of<ISnapshot>(Snapshot, cancellationToken);
+
+    ValueTask<IStore> IStore.OpenKeyspaceAsync(string name, CancellationToken cancellationToken) =>
+        new(Task.Run<IStore>(() => OpenKeyspace(name), cancellationToken));
+
+    ValueTask<IStore> IStore.CreateKeyspaceAsync(string name, CancellationToken cancellationToken) =>
+        new(Task.Run<IStore>(() => CreateKeyspace(name), cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask DropKeyspaceAsync(string name, CancellationToken cancellationToken = default) =>
+        new(Task.Run(() => DropKeyspace(name), cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<KeyspaceInfo>> ListKeyspacesAsync(CancellationToken cancellationToken = default) =>
+        new(Task.Run(ListKeyspaces, cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask<RangeEstimate> EstimateAsync(KeyRange range = default, CancellationToken cancellationToken = default) =>
+        new(Task.Run(() => Estimate(range), cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask FlushAsync(CancellationToken cancellationToken = default) => new(Task.Run(Flush, cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask CompactAsync(KeyRange range = default, CancellationToken cancellationToken = default) =>
+        new(Task.Run(() => Compact(range), cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask<string> CheckpointAsync(string destination, CancellationToken cancellationToken = default) =>
+        new(Task.Run(() =>
+        {
+            Checkpoint(destination);
+            return Path.GetFullPath(destination);
+        }, cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask VerifyAsync(IProgress<VerifyProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        new(Task.Run(() => Verify(progress, cancellationToken), cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask<StoreStatistics> GetStatisticsAsync(CancellationToken cancellationToken = default) =>
+        new(Task.Run(GetStatistics, cancellationToken));
 }

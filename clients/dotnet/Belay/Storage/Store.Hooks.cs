@@ -1,7 +1,7 @@
-// What of the store calls back: scans with a filter, and watches.
+// What of the store calls back, beside filters: watches, validators and updates.
 //
-// Invariants: a filter or watch given as a delegate lives exactly as long as its cursor or subscription: the library holds
-// the only handle to it. One given as a Callback is its owner's; the library holds a handle of its own meanwhile.
+// Invariants: a function given as a delegate lives exactly as long as its subscription, or as the update takes: the
+// library holds the only handle to it. A Callback is its owner's; the library holds a handle of its own meanwhile.
 // Thread safety: any thread.
 using System.Runtime.CompilerServices;
 using Belay.Native;
@@ -10,32 +10,6 @@ namespace Belay;
 
 public sealed unsafe partial class Store
 {
-    /// <summary>Begins a scan over the store as it is now.</summary>
-    /// <param name="options">Which rows, in which order; null: all.</param>
-    /// <param name="filter">Picks rows; runs on the thread that calls <see cref="Cursor.Next"/>. Null: all.</param>
-    /// <param name="file">Filled by the compiler.</param>
-    /// <param name="line">Filled by the compiler.</param>
-    public Cursor Scan(ScanOptions? options = null, RowFilter? filter = null, [CallerFilePath] string file = "",
-                       [CallerLineNumber] int line = 0)
-    {
-        if (filter == null)
-            return Scan(options, 0, null);
-        using var callback = _broker.Registrar.Register(filter, CallbackOptions.Default.SiteOr(file, line));
-        return Scan(options, callback.Handle, callback.Released);
-    }
-
-    /// <summary>Begins a scan whose rows a registered callback picks: it gets row blocks and answers with bitmaps.</summary>
-    /// <param name="options">Which rows, in which order; null: all.</param>
-    /// <param name="filter">The callback.</param>
-    public Cursor Scan(ScanOptions? options, Callback filter)
-    {
-        ArgumentNullException.ThrowIfNull(filter);
-        ObjectDisposedException.ThrowIf(filter.IsClosed, filter);
-        var cursor = Scan(options, filter.Handle, null);
-        GC.KeepAlive(filter);
-        return cursor;
-    }
-
     /// <summary>Attaches a watch: the function is called on a thread of the broker's, one call at a time.</summary>
     /// <param name="options">Which keys, from which revision; null: all changes from now on.</param>
     /// <param name="function">Receives the changes. If it throws, the same changes come again after a pause.</param>
@@ -45,45 +19,77 @@ public sealed unsafe partial class Store
                               [CallerLineNumber] int line = 0)
     {
         options ??= new WatchOptions();
-        using var callback = _broker.Registrar.Register(function, options.Label, CallbackOptions.Default.SiteOr(file, line));
+        using var callback = Broker.Registrar.Register(Hook.Of(function), options.Label, file, line);
         return Watch(options, callback.Handle, callback.Released);
     }
 
     /// <summary>Attaches a watch that calls a registered callback with row blocks.</summary>
     /// <param name="options">Which keys, from which revision; null: all changes from now on.</param>
     /// <param name="callback">The callback.</param>
-    public Subscription Watch(WatchOptions? options, Callback callback)
+    public Subscription Watch(WatchOptions? options, Callback callback) =>
+        Watch(options ?? new WatchOptions(), HandleOf(callback), null);
+
+    /// <summary>Attaches a validator: the function is called on the writer's thread, under no lock.</summary>
+    /// <param name="options">Which keys it sees, and how; null: all.</param>
+    /// <param name="function">Accepts, refuses or amends.</param>
+    /// <param name="file">Filled by the compiler.</param>
+    /// <param name="line">Filled by the compiler.</param>
+    public Subscription Validate(ValidatorOptions? options, ValidateFunction function, [CallerFilePath] string file = "",
+                                 [CallerLineNumber] int line = 0)
     {
-        ArgumentNullException.ThrowIfNull(callback);
-        ObjectDisposedException.ThrowIf(callback.IsClosed, callback);
-        var subscription = Watch(options ?? new WatchOptions(), callback.Handle, null);
-        GC.KeepAlive(callback);
-        return subscription;
+        options ??= new ValidatorOptions();
+        using var callback = Broker.Registrar.Register(Hook.Of(function), options.Label, file, line);
+        return Validate(options, callback.Handle, callback.Released);
     }
 
-    private Cursor Scan(ScanOptions? options, ulong filter, Task? released)
+    /// <summary>
+    /// Attaches a registered callback as a validator: it gets row blocks and answers with nothing, or with a row block of
+    /// what is to be committed; if it fails the write is refused.
+    /// </summary>
+    /// <param name="options">Which keys it sees, and how; null: all.</param>
+    /// <param name="callback">The callback.</param>
+    public Subscription Validate(ValidatorOptions? options, Callback callback) =>
+        Validate(options ?? new ValidatorOptions(), HandleOf(callback), null);
+
+    /// <summary>Replaces a key's value by what a function makes of it, as one step.</summary>
+    /// <param name="key">1 byte to 64 KiB.</param>
+    /// <param name="function">Makes the value; called again if the key has changed meanwhile, 32 times at most.</param>
+    /// <param name="options">What else to say.</param>
+    /// <param name="file">Filled by the compiler.</param>
+    /// <param name="line">Filled by the compiler.</param>
+    /// <returns>The revision of the commit; of the store if nothing was written.</returns>
+    public ulong Update(ReadOnlySpan<byte> key, UpdateFunction function, UpdateOptions? options = null,
+                        [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
     {
-        options ??= new ScanOptions();
-        fixed (byte* start = options.Start.Span, end = options.End.Span, prefix = options.Prefix.Span)
+        options ??= UpdateOptions.Default;
+        using var callback = Broker.Registrar.Register(Hook.Of(function, key.ToArray()), options.Label, file, line);
+        return Update(key, callback, options);
+    }
+
+    /// <summary>
+    /// As above, with a registered callback: it gets a row block of the key's row, and answers with a row block of one row
+    /// of that key, or with nothing.
+    /// </summary>
+    /// <param name="key">1 byte to 64 KiB.</param>
+    /// <param name="callback">The callback.</param>
+    /// <param name="options">What else to say.</param>
+    /// <returns>The revision of the commit; of the store if nothing was written.</returns>
+    public ulong Update(ReadOnlySpan<byte> key, Callback callback, UpdateOptions? options = null)
+    {
+        options ??= UpdateOptions.Default;
+        var native = new NativeUpdateOptions
         {
-            var native = new NativeScanOptions
-            {
-                StructSize = (uint)sizeof(NativeScanOptions),
-                Flags = (options.Reverse ? NativeScanOptions.Reverse : 0) |
-                        (options.KeysOnly ? NativeScanOptions.KeysOnly : 0),
-                Start = start,
-                StartSize = (ulong)options.Start.Length,
-                End = end,
-                EndSize = (ulong)options.End.Length,
-                Prefix = prefix,
-                PrefixSize = (ulong)options.Prefix.Length,
-                Limit = options.Limit,
-                Filter = filter,
-            };
-            ulong cursor;
-            Status.Check(NativeMethods.StoreScan(Handle, &native, &cursor), _handle);
-            return new Cursor(new ObjectHandle(cursor), this, released);
-        }
+            StructSize = (uint)sizeof(NativeUpdateOptions),
+            Flags = NativeWriteOptions.FlagsOf(options.Durability),
+            Callback = HandleOf(callback),
+            TimeoutMs = MillisecondsOr0(options.Timeout),
+        };
+        ulong revision;
+        fixed (byte* keyData = key)
+            Status.Check(NativeMethods.StoreUpdate(Handle, keyData, (ulong)key.Length, &native, &revision), NativeHandle);
+        GC.KeepAlive(callback);
+        GC.KeepAlive(this);
+        return revision;
     }
 
     private Subscription Watch(WatchOptions options, ulong callback, Task? released)
@@ -99,8 +105,40 @@ public sealed unsafe partial class Store
                 Callback = callback,
             };
             ulong subscription;
-            Status.Check(NativeMethods.WatchAttach(Handle, &native, &subscription), _handle);
+            Status.Check(NativeMethods.WatchAttach(Handle, &native, &subscription), NativeHandle);
             return new Subscription(subscription, released, this);
         }
     }
+
+    private Subscription Validate(ValidatorOptions options, ulong callback, Task? released)
+    {
+        fixed (byte* prefix = options.Prefix.Span)
+        {
+            var native = new NativeValidatorOptions
+            {
+                StructSize = (uint)sizeof(NativeValidatorOptions),
+                Flags = (options.OldValues ? NativeValidatorOptions.OldValues : 0) |
+                        (options.FailOpen ? NativeValidatorOptions.FailOpen : 0),
+                Prefix = prefix,
+                PrefixSize = (ulong)options.Prefix.Length,
+                Callback = callback,
+                TimeoutMs = MillisecondsOr0(options.Timeout),
+                Priority = options.Priority,
+            };
+            ulong subscription;
+            Status.Check(NativeMethods.ValidatorAttach(Handle, &native, &subscription), NativeHandle);
+            return new Subscription(subscription, released, this);
+        }
+    }
+
+    private static ulong HandleOf(Callback callback)
+    {
+        ArgumentNullException.ThrowIfNull(callback);
+        ObjectDisposedException.ThrowIf(callback.IsClosed, callback);
+        return callback.Handle;
+    }
+
+    /// <summary>0 stands for the library's default, so a timeout of nothing is the shortest there is.</summary>
+    private static ulong MillisecondsOr0(TimeSpan? timeout) =>
+        timeout is { } time ? Math.Max(1, Status.Milliseconds(time)) : 0;
 }

@@ -1,13 +1,13 @@
-// A watch that is attached.
+// A watch or validator that is attached.
 //
-// Invariants: the watch lasts until this is disposed or collected; then no new call begins, one in flight goes on, and a
-// watch function given as a delegate ends after it.
-// Thread safety: every member may be called from any thread, from inside the watch function too.
+// Invariants: it lasts until this is disposed or collected; then no new call begins, one in flight goes on, and a function
+// given as a delegate ends after it.
+// Thread safety: every member may be called from any thread, from inside the function too.
 using Belay.Native;
 
 namespace Belay;
 
-/// <summary>A watch. Dispose it to detach; keep it as long as changes are wanted.</summary>
+/// <summary>A watch or validator. Dispose it to detach; keep it as long as it is wanted.</summary>
 public sealed class Subscription : ISubscription
 {
     private readonly ObjectHandle _handle;
@@ -24,12 +24,12 @@ public sealed class Subscription : ISubscription
     /// <inheritdoc/>
     public ulong Handle => _handle.Value;
 
-    /// <summary>The store that is watched.</summary>
+    /// <summary>The keyspace that it is attached to.</summary>
     public Store Store => _store;
 
     /// <inheritdoc/>
     public Task Released => _released ?? throw new InvalidOperationException(
-        "This watch was attached with a callback that lives on its own: ask that callback.");
+        "This was attached with a callback that lives on its own: ask that callback.");
 
     /// <summary>Detaches. Never blocks; harmless twice.</summary>
     public void Dispose() => _handle.Dispose();

@@ -4,21 +4,8 @@ using static Belay.Tests.Support;
 
 namespace Belay.Tests;
 
-public sealed class StoreTests : IDisposable
+public sealed class StoreTests : StoreTest
 {
-    private readonly TemporaryFolder _folder = new();
-    private readonly TestBroker _test;
-
-    public StoreTests() => _test = new TestBroker(new BrokerOptions { Name = "store", StorePath = _folder.Path, Log = (_, _) => { } });
-
-    private Store Store => _test.Broker.Store;
-
-    public void Dispose()
-    {
-        _test.Dispose();
-        _folder.Dispose();
-    }
-
     [Fact]
     public void S1_PutGetDelete()
     {
@@ -33,18 +20,18 @@ public sealed class StoreTests : IDisposable
         Assert.Null(Store.Get("a"u8));
         Store.Put("empty"u8, []);
         Assert.Empty(Store.Get("empty"u8)!.Value.Value);
-        Assert.Same(Store, _test.Broker.Store);
+        Assert.Same(Store, Broker.Store);
     }
 
     [Fact]
     public void S1_Conditions()
     {
-        var revision = Store.Put("k"u8, "1"u8, new WriteOptions { IfAbsent = true });
-        Throws(BelayStatus.Aborted, () => Store.Put("k"u8, "2"u8, new WriteOptions { IfAbsent = true }));
-        Throws(BelayStatus.Aborted, () => Store.Put("k"u8, "2"u8, new WriteOptions { IfRevision = revision + 9 }));
-        Throws(BelayStatus.Aborted, () => Store.Delete("k"u8, new WriteOptions { IfRevision = revision + 9 }));
-        revision = Store.Put("k"u8, "2"u8, new WriteOptions { IfRevision = revision, Async = true });
-        Assert.NotNull(Store.Delete("k"u8, new WriteOptions { IfRevision = revision }));
+        var revision = Store.Put("k"u8, "1"u8, WriteOptions.OnlyIf(Precondition.Absent));
+        Throws(BelayStatus.Aborted, () => Store.Put("k"u8, "2"u8, WriteOptions.OnlyIf(Precondition.Absent)));
+        Throws(BelayStatus.Aborted, () => Store.Put("k"u8, "2"u8, WriteOptions.OnlyIf(Precondition.Revision(revision + 9))));
+        Throws(BelayStatus.Aborted, () => Store.Delete("k"u8, WriteOptions.OnlyIf(Precondition.Revision(revision + 9))));
+        revision = Store.Put("k"u8, "2"u8, WriteOptions.Async with { If = Precondition.Revision(revision) });
+        Assert.NotNull(Store.Delete("k"u8, WriteOptions.OnlyIf(Precondition.Revision(revision))));
     }
 
     [Theory]
@@ -88,25 +75,8 @@ public sealed class StoreTests : IDisposable
     public void ASecondOpenerOfTheFolderIsToldSo()
     {
         _ = Store;
-        var locked = Throws(BelayStatus.FailedPrecondition, () => Broker.Open(new BrokerOptions { StorePath = _folder.Path }));
+        var locked = Throws(BelayStatus.FailedPrecondition, () => Broker.Open(new BrokerOptions { StorePath = Folder }));
         Assert.Equal("STORE_LOCKED", locked.Reason);
-    }
-
-    private void Fill(int count)
-    {
-        for (var i = 0; i < count; i++)
-            Store.Put(Utf8($"key{i:d5}"), Utf8($"value{i}"), new WriteOptions { Async = true });
-    }
-
-    private static List<string> KeysOf(Cursor cursor)
-    {
-        var keys = new List<string>();
-        while (cursor.Next(out var rows))
-        {
-            foreach (var row in rows)
-                keys.Add(Text(row.Key));
-        }
-        return keys;
     }
 
     [Fact]
@@ -149,7 +119,7 @@ public sealed class StoreTests : IDisposable
     public void S3_ARegisteredCallbackCanBeTheFilter()
     {
         Fill(10);
-        using var filter = _test.Broker.Register((request, reply, _) => RowBitmap.Write(row => row.Key[^1] == '7', request, reply));
+        using var filter = Broker.Register((request, reply, _) => RowBitmap.Write(row => row.Key[^1] == '7', request, reply));
         using var cursor = Store.Scan(null, filter);
         Assert.Equal(["key00007"], KeysOf(cursor));
         filter.Dispose();
@@ -233,7 +203,7 @@ public sealed class StoreTests : IDisposable
         Store.Put("b"u8, "2"u8);
         var seen = 0;
         var both = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var callback = _test.Broker.Register((request, _, _) =>
+        using var callback = Broker.Register((request, _, _) =>
         {
             seen += new RowBlock(request).Count;
             if (seen >= 2)
@@ -266,8 +236,8 @@ public sealed class StoreTests : IDisposable
     public void S2_WhatWasWrittenIsThereAfterReopening()
     {
         var revision = Store.Put("durable"u8, "yes"u8);
-        Assert.True(_test.Broker.Close(HangTimeout));
-        using var again = new TestBroker(new BrokerOptions { StorePath = _folder.Path, Log = (_, _) => { } });
+        Assert.True(Broker.Close(HangTimeout));
+        using var again = new TestBroker(new BrokerOptions { StorePath = Folder, Log = (_, _) => { } });
         var value = again.Broker.Store.Get("durable"u8)!.Value;
         Assert.Equal(("yes", revision), (Text(value.Value), value.Revision));
         Assert.Equal(revision + 1, again.Broker.Store.Put("next"u8, "1"u8));
