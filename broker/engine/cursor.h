@@ -41,6 +41,8 @@ class Cursor final : public registry::Object {
   base::Result<std::string> Next(std::size_t max_bytes, std::size_t* needed_bytes);
   // The same into memory of the caller's. `*size_bytes` is the block's size, or the one needed.
   base::Status NextInto(std::span<char> buffer, std::size_t* size_bytes);
+  // The store's revision that the scan shows: a watch from the next one on misses nothing.
+  storage::Revision revision() const noexcept { return revision_; }
 
  private:
   Cursor(std::shared_ptr<Broker> broker, const CursorOptions& options);
