@@ -10,36 +10,16 @@
 #include <set>
 
 #include "belay/client/client.h"
-#include "tests/integration/belayd_process.h"
+#include "tests/integration/client_fixture.h"
 
 namespace belay::client {
 namespace {
 
 using namespace std::chrono_literals;
 
-std::string belayd_path;
 std::string remote_host_path;
 
-bool Eventually(const std::function<bool()>& is_true) {
-  for (int i = 0; i < 2000; ++i) {
-    if (is_true()) return true;
-    std::this_thread::sleep_for(5ms);
-  }
-  return false;
-}
-
-class CppClient : public ::testing::Test {
- protected:
-  CppClient() : belayd_(belayd_path) {}
-
-  Client MustConnect(ClientOptions options = {}) {
-    Result<Client> client = Client::Connect(belayd_.target(), std::move(options));
-    EXPECT_TRUE(client.ok()) << client.status().ToString();
-    return *std::move(client);
-  }
-
-  testing::Belayd belayd_;
-};
+using CppClient = WithBelayd;
 
 TEST_F(CppClient, TenThousandCallsSixtyFourInFlight) {
   Client host = MustConnect();
@@ -234,7 +214,7 @@ TEST_F(CppClient, StoreFilterAndWatch) {
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
   if (argc != 3) return 2;
-  belay::client::belayd_path = argv[1];
+  belay::client::BelaydPath() = argv[1];
   belay::client::remote_host_path = argv[2];
   return RUN_ALL_TESTS();
 }
