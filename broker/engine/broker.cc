@@ -61,6 +61,9 @@ Result<std::shared_ptr<Broker>> Broker::Open(BrokerOptions options) {
     storage::RocksOptions wish;
     wish.path = std::exchange(options.store_path, {});
     wish.clock = options.clock;
+    if (options.history_bytes != 0) wish.history_bytes = options.history_bytes;
+    wish.history_revisions = options.history_revisions;
+    wish.history_age_ns = options.history_age_ns;
     auto opened = storage::OpenRocksStore(wish);
     if (!opened.ok()) return opened.status();
     store = std::move(*opened);

@@ -35,6 +35,10 @@ struct BrokerOptions {
   std::string name = "broker";
   std::string store_path;  // empty: no store
   registry::LogFunction log;
+  // Of the history that watches ask for: see storage::RocksOptions. 0: the default there.
+  std::uint64_t history_bytes = 0;
+  std::uint64_t history_revisions = 0;
+  std::int64_t history_age_ns = 0;
   // Threads that run in-process callbacks for watches and InvokeAsync(), each occupying one while
   // it runs. They are made when first needed.
   unsigned callback_threads = 4;

@@ -61,6 +61,9 @@ belay_status belay_open(const belay_broker_options* options, belay_handle* broke
       wish.stuck_after_ns =
           given.stuck_after_ms == UINT64_MAX ? 0 : Nanoseconds(given.stuck_after_ms);
     }
+    wish.history_bytes = given.history_bytes;
+    wish.history_revisions = given.history_revisions;
+    wish.history_age_ns = Nanoseconds(given.history_age_ms);
     auto opened = Broker::Open(std::move(wish));
     if (!opened.ok()) return Fail(opened.status());
     *broker = (*opened)->handle();

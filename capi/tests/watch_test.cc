@@ -1,4 +1,5 @@
 // Watches through the C ABI: what they are told first, and where named ones go on (S3).
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -63,6 +64,20 @@ TEST_F(WatchTest, S3_AWatchMayBeginWithWhatThereIs) {
   EXPECT_EQ(told.Until("+b=2"), (Rows{"+b=2"}));
 }
 
+TEST_F(WatchTest, S3_TheHistoryGoesBackAsFarAsTheOptionsSay) {
+  Close();
+  auto broker_options = Sized<belay_broker_options>();
+  broker_options.store_path = path_.c_str();
+  broker_options.history_revisions = 3;
+  ASSERT_EQ(belay_open(&broker_options, &broker_), BELAY_OK) << LastMessage();
+  ASSERT_EQ(belay_store_open(broker_, &store_), BELAY_OK);
+  for (int i = 0; i < 10; ++i) Put("k", "v");
+  std::uint64_t current = 0;
+  std::uint64_t oldest = 0;
+  ASSERT_EQ(belay_store_revision(store_, &current, &oldest), BELAY_OK);
+  EXPECT_EQ(oldest, current - 2);
+}
+
 TEST_F(WatchTest, S3_OldValuesOnRequest) {
   Put("k", "1");
   Told& told = NewTold();
@@ -82,13 +97,17 @@ TEST_F(WatchTest, S3_ANamedWatchGoesOnInTheNextProcess) {
     Attach(told, options);
     Put("k", "1");
     EXPECT_EQ(told.Until("+k=1"), (Rows{"+k=1"}));
+    // A call begins when the one before it has been accepted; whether this one is, is not known.
+    Put("k", "2");
+    EXPECT_EQ(told.Until("+k=2"), (Rows{"+k=2"}));
     Close();
   }
   Open();
-  Put("k", "2");
+  Put("k", "3");
   Told& told = NewTold();
   const belay_handle subscription = Attach(told, options);
-  EXPECT_EQ(told.Until("+k=2"), (Rows{"+k=2"}));
+  const Rows rest = told.Until("+k=3");
+  EXPECT_EQ(std::count(rest.begin(), rest.end(), "+k=1"), 0);
   belay_handle second = 0;
   options.callback = Hook([](belay_call*) { return BELAY_OK; });
   EXPECT_EQ(belay_watch_attach(store_, &options, &second), BELAY_ALREADY_EXISTS);

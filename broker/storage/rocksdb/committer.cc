@@ -36,14 +36,16 @@ bool HasRange(const WriteBatch& batch) {
 
 }  // namespace
 
-Committer::Committer(std::shared_ptr<Database> database, const StoreFacts& facts,
-                     std::size_t header_cache_bytes, const base::Clock& clock)
+Committer::Committer(std::shared_ptr<Database> database, const StoreFacts& facts)
     : database_(std::move(database)),
-      clock_(clock),
+      clock_(*database_->options().clock),
       current_revision_(facts.revision),
       oldest_revision_(facts.oldest_revision),
-      headers_(header_cache_bytes),
-      queue_(kMaxGroupBytes, [this](std::span<Request* const> group) { Apply(group); }) {}
+      headers_(database_->options().header_cache_bytes),
+      bounds_(database_->options().history_revisions, database_->options().history_age_ns),
+      queue_(kMaxGroupBytes, [this](std::span<Request* const> group) { Apply(group); }) {
+  RaiseOldest(bounds_.Oldest(facts.revision, clock_.MonotonicNs()));
+}
 
 base::Result<CommitResult> Committer::Commit(const WriteBatch& batch) {
   if (Status status = ValidateBatch(batch); !status.ok()) return status;
@@ -174,6 +176,7 @@ Status Committer::Write(const Database::Use& use, StagedGroup& staged, Durabilit
   }
   // Release: pairs with current_revision().
   current_revision_.store(staged.revision(), std::memory_order_release);
+  RaiseOldest(bounds_.Oldest(staged.revision(), clock_.MonotonicNs()));
   return {};
 }
 

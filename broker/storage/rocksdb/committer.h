@@ -30,6 +30,7 @@
 #include "broker/storage/rocksdb/database.h"
 #include "broker/storage/rocksdb/group_queue.h"
 #include "broker/storage/rocksdb/header_cache.h"
+#include "broker/storage/rocksdb/history_bounds.h"
 #include "broker/storage/rocksdb/listener_slot.h"
 #include "broker/storage/rocksdb/old_values.h"
 #include "broker/storage/store.h"
@@ -40,9 +41,8 @@ class StagedGroup;
 
 class Committer {
  public:
-  // REQUIRES: `clock` outlives the committer.
-  Committer(std::shared_ptr<Database> database, const StoreFacts& facts,
-            std::size_t header_cache_bytes, const base::Clock& clock);
+  // REQUIRES: the clock of the database's options outlives the committer.
+  Committer(std::shared_ptr<Database> database, const StoreFacts& facts);
 
   // As in Store.
   base::Result<CommitResult> Commit(const WriteBatch& batch);
@@ -105,6 +105,7 @@ class Committer {
   Mark mark_;  // guarded by mark_mutex_
   // Of the leader.
   HeaderCache headers_;
+  HistoryBounds bounds_;
   std::int64_t recovery_pause_ns_ = 0;  // 0: not read-only, as far as the leader knows
   std::int64_t next_recovery_ns_ = 0;   // on clock_
   ListenerSlot listener_;

@@ -20,11 +20,10 @@ using base::Status;
 
 class RocksStore final : public Store {
  public:
-  RocksStore(std::shared_ptr<Database> database, const StoreFacts& facts,
-             const RocksOptions& options)
+  RocksStore(std::shared_ptr<Database> database, const StoreFacts& facts)
       : database_(std::move(database)),
         boot_epoch_(facts.boot_epoch),
-        committer_(database_, facts, options.header_cache_bytes, *options.clock) {}
+        committer_(database_, facts) {}
 
   Status Read(const ReadOptions& options, std::string_view key, Visit visit) override {
     return ReadKey(*database_, options, key, visit);
@@ -108,8 +107,7 @@ base::Result<std::unique_ptr<Store>> OpenRocksStore(const RocksOptions& options)
   StoreFacts facts;
   base::Result<std::shared_ptr<Database>> database = Database::Open(options, &facts);
   if (!database.ok()) return database.status();
-  return std::unique_ptr<Store>(
-      std::make_unique<RocksStore>(std::move(database).value(), facts, options));
+  return std::unique_ptr<Store>(std::make_unique<RocksStore>(std::move(database).value(), facts));
 }
 
 }  // namespace belay::storage

@@ -36,6 +36,9 @@ struct RocksOptions {
   std::size_t write_buffer_bytes = std::size_t{64} << 20;
   // Of history kept on disk for watches, beyond which the oldest goes; at least two write buffers.
   std::size_t history_bytes = std::size_t{512} << 20;
+  // How far back watches may ask, in revisions and in time; 0: as far as the bytes go.
+  std::uint64_t history_revisions = 0;
+  std::int64_t history_age_ns = 0;
   // Of what is known of keys that were written lately: spares a put the question.
   std::size_t header_cache_bytes = std::size_t{16} << 20;
   // Threads that write files: a library in somebody's process takes one for flushes and one for

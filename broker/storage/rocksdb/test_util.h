@@ -126,7 +126,8 @@ inline std::vector<OwnedRow> HistoryFrom(Store& store, Revision from,
                                          std::uint32_t page_rows = 64) {
   std::vector<OwnedRow> all;
   while (from <= store.CurrentRevision()) {
-    auto page = store.ReadHistory({from, "", "", page_rows, 1 << 20});
+    auto page =
+        store.ReadHistory({from, "", "", page_rows, 1 << 20, kDefaultKeyspace, OldRows::kShow});
     if (!page.ok()) {
       ADD_FAILURE() << page.status().ToString();
       return all;

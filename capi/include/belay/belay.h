@@ -172,6 +172,11 @@ typedef struct belay_broker_options {
   uint32_t reserved2;     /* 0 */
   uint64_t
       stuck_after_ms; /* a call that runs for longer is told to the log, once; 0: 10,000; UINT64_MAX: never */
+  /* How far back watches of the store may ask: by bytes on disk (0: 512 MiB; 128 MiB is the least), and, 0 being
+   * no bound of that kind, by revisions and by their age. */
+  uint64_t history_bytes;
+  uint64_t history_revisions;
+  uint64_t history_age_ms;
 } belay_broker_options;
 
 /* Opens a broker: a registry of callbacks and, if asked, the store. `options` may be null. May block

@@ -133,7 +133,7 @@ public class BadInputTests
         (int Size, int LastOffset)[] layout =
         [
             (sizeof(NativeError), Offset(&error, &error.Message)),
-            (sizeof(NativeBrokerOptions), Offset(&broker, &broker.LogContext)),
+            (sizeof(NativeBrokerOptions), Offset(&broker, &broker.HistoryAgeMs)),
             (sizeof(NativeCall), Offset(&call, &call.Kept)),
             (sizeof(NativeCallbackOptions), Offset(&callback, &callback.Reserved)),
             (sizeof(NativePinInfo), Offset(&pin, &pin.Context)),

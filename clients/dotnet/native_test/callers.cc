@@ -168,7 +168,7 @@ belay_status callers_register_echo(belay_handle owner, belay_handle* callback) {
 uint64_t callers_layout(uint64_t* pairs, uint64_t capacity) {
   static constexpr uint64_t kLayout[][2] = {
       {sizeof(belay_error), offsetof(belay_error, message)},
-      {sizeof(belay_broker_options), offsetof(belay_broker_options, log_context)},
+      {sizeof(belay_broker_options), offsetof(belay_broker_options, history_age_ms)},
       {sizeof(belay_call), offsetof(belay_call, kept)},
       {sizeof(belay_callback_options), offsetof(belay_callback_options, reserved)},
       {sizeof(belay_pin_info), offsetof(belay_pin_info, context)},

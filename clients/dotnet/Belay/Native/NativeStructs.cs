@@ -31,6 +31,9 @@ internal unsafe struct NativeBrokerOptions
     public int Misuse;
     public uint Reserved2;
     public ulong StuckAfterMs;
+    public ulong HistoryBytes;
+    public ulong HistoryRevisions;
+    public ulong HistoryAgeMs;
 }
 
 /// <summary><c>belay_call</c></summary>
