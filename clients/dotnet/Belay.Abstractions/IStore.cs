@@ -75,6 +75,14 @@ public interface IStore : IStoreReader, IDisposable, IAsyncDisposable
     ValueTask<ISubscription> WatchAsync(WatchOptions? options, WatchFunction function,
                                         CancellationToken cancellationToken = default);
 
+    /// <summary>Forgets how far the watches of a name have got: the next one begins anew.</summary>
+    /// <param name="name">As in <see cref="WatchOptions.Name"/>.</param>
+    /// <param name="cancellationToken">Gives up waiting; it may have been forgotten.</param>
+    /// <exception cref="BelayException">
+    /// <see cref="BelayStatus.NotFound"/>; <see cref="BelayStatus.FailedPrecondition"/> while one is attached.
+    /// </exception>
+    ValueTask ForgetWatchAsync(string name, CancellationToken cancellationToken = default);
+
     /// <summary>Attaches a validator, which is asked before a write is committed, until the subscription is disposed.</summary>
     /// <param name="options">Which keys; null: all.</param>
     /// <param name="function">Accepts, refuses or amends.</param>

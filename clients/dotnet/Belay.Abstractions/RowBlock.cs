@@ -50,7 +50,7 @@ public readonly ref struct RowBlock
         return rows;
     }
 
-    /// <summary>The rows as a validator thinks of them: each change with what its key has before it.</summary>
+    /// <summary>The rows as who asked for old values thinks of them: each change with what its key has before it.</summary>
     public RowChanges Changes => new(this);
 
     /// <summary>Begins at the first row.</summary>

@@ -1,4 +1,4 @@
-// A validator's rows, each change together with what its key has before it.
+// The rows of a validator or watch, each change together with what its key has before it.
 //
 // Invariants: a row of kind Old belongs to the change behind it, which is of the same key.
 // Thread safety: a view on one thread's stack.
@@ -47,7 +47,7 @@ public readonly ref struct RowChanges
     }
 }
 
-/// <summary>One change that is to be.</summary>
+/// <summary>One change, with what there was before it.</summary>
 public readonly ref struct RowChange
 {
     internal RowChange(RowView row, CurrentValue old)
@@ -56,9 +56,9 @@ public readonly ref struct RowChange
         Old = old;
     }
 
-    /// <summary>What the key is to have.</summary>
+    /// <summary>What the key gets.</summary>
     public RowView Row { get; }
 
-    /// <summary>What it has; does not exist where the key does not, and where old values were not asked for.</summary>
+    /// <summary>What it has before; does not exist where the key did not, and where old values were not asked for.</summary>
     public CurrentValue Old { get; }
 }

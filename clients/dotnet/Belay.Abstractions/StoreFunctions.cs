@@ -13,7 +13,10 @@ public delegate RowDecision RowFilter(RowView row);
 /// <summary>Receives changes, in order of revision, one call at a time, each change at least once.</summary>
 /// <param name="changes">The changes; gone when the function returns.</param>
 /// <param name="call">The call being served.</param>
-/// <remarks>An exception makes Belay deliver the same changes again after a pause.</remarks>
+/// <remarks>
+/// An exception makes Belay deliver the same changes again after a pause. A watch that fell too far behind is told the
+/// state instead of the changes: a row <see cref="RowKind.Reset"/>, a put for each key, a row <see cref="RowKind.Synced"/>.
+/// </remarks>
 public delegate void WatchFunction(RowBlock changes, CallContext call);
 
 /// <summary>Sees the puts and deletes of a write before it is committed. No lock of the store's is held meanwhile.</summary>

@@ -98,14 +98,41 @@ public sealed record ScanOptions
     }
 }
 
-/// <summary>Which changes a watch receives.</summary>
+/// <summary>Which changes a watch receives, and from where on.</summary>
 public sealed record WatchOptions
 {
-    /// <summary>Only keys that begin so; empty: all.</summary>
+    /// <summary>Only keys that begin so; empty: all, or those of <see cref="Range"/>.</summary>
     public ReadOnlyMemory<byte> Prefix { get; init; }
+
+    /// <summary>Only these keys; excludes <see cref="Prefix"/>.</summary>
+    public KeyRange Range { get; init; }
 
     /// <summary>First revision to deliver; 0: changes after the attach.</summary>
     public ulong FromRevision { get; init; }
+
+    /// <summary>
+    /// Begin with what there is: a row <see cref="RowKind.Reset"/>, a put for each key, a row
+    /// <see cref="RowKind.Synced"/>, then the changes since. Excludes <see cref="FromRevision"/>.
+    /// </summary>
+    public bool StateFirst { get; init; }
+
+    /// <summary>
+    /// Show what each key had before the change (<see cref="RowBlock.Changes"/>); of changes that were committed while a
+    /// watch that asks for this was attached.
+    /// </summary>
+    public bool OldValues { get; init; }
+
+    /// <summary>
+    /// Makes it a durable subscription, 1 to 255 bytes of UTF-8: a later watch of the name goes on where this one has got
+    /// to. <see cref="FromRevision"/> and <see cref="StateFirst"/> are of the first of the name alone. Null: none.
+    /// </summary>
+    public string? Name { get; init; }
+
+    /// <summary>
+    /// How many revisions it may be behind before it is told the state, as by <see cref="StateFirst"/>, instead of the
+    /// changes; 0: as many as there is history of.
+    /// </summary>
+    public ulong LagLimit { get; init; }
 
     /// <summary>What the watch is for, shown in listings.</summary>
     public string Label { get; init; } = "watch";

@@ -8,6 +8,8 @@ public sealed class DataContractTests(Belayd belayd) : DataContract(new GrpcDoor
 
 public sealed class HookContractTests(Belayd belayd) : HookContract(new GrpcDoor(belayd)), IClassFixture<Belayd>;
 
+public sealed class WatchContractTests(Belayd belayd) : WatchContract(new GrpcDoor(belayd)), IClassFixture<Belayd>;
+
 public sealed class CareContractTests(Belayd belayd) : CareContract(new GrpcDoor(belayd)), IClassFixture<Belayd>;
 
 internal sealed class GrpcDoor(Belayd belayd) : IStoreDoor

@@ -34,6 +34,15 @@ public sealed partial class RemoteStore
     }
 
     /// <inheritdoc/>
+    public async ValueTask ForgetWatchAsync(string name, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        await Door.Client.Session.SendAsync(
+            id => new() { ForgetWatch = new() { RequestId = id, Name = name, Keyspace = Keyspace } },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<ISubscription> ValidateAsync(
         ValidatorOptions? options, ValidateFunction function, CancellationToken cancellationToken = default)
     {
@@ -103,7 +112,13 @@ public sealed partial class RemoteStore
         {
             Handle = callback.LiveHandle(),
             Prefix = ByteString.CopyFrom(options.Prefix.Span),
+            Start = ByteString.CopyFrom(options.Range.Start.Span),
+            End = ByteString.CopyFrom(options.Range.End.Span),
             FromRevision = options.FromRevision,
+            StateFirst = options.StateFirst,
+            OldValues = options.OldValues,
+            Name = options.Name ?? string.Empty,
+            LagLimit = options.LagLimit,
             Keyspace = Keyspace,
         };
         var reply = await Door.Client.Session.SendAsync(

@@ -7,6 +7,8 @@ public sealed class DataContractTests() : DataContract(new InProcessDoor());
 
 public sealed class HookContractTests() : HookContract(new InProcessDoor());
 
+public sealed class WatchContractTests() : WatchContract(new InProcessDoor());
+
 public sealed class CareContractTests() : CareContract(new InProcessDoor());
 
 internal sealed class InProcessDoor : IStoreDoor

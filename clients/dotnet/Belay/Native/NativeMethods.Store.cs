@@ -110,6 +110,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "belay_watch_attach")]
     internal static partial int WatchAttach(ulong store, NativeWatchOptions* options, ulong* subscription);
 
+    [LibraryImport(Library, EntryPoint = "belay_watch_forget")]
+    internal static partial int WatchForget(ulong store, byte* name);
+
     [LibraryImport(Library, EntryPoint = "belay_validator_attach")]
     internal static partial int ValidatorAttach(ulong store, NativeValidatorOptions* options, ulong* subscription);
 

@@ -110,6 +110,8 @@ internal unsafe struct NativeStatistic
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct NativeWatchOptions
 {
+    public const uint OldValues = 1, StateFirst = 2;
+
     public uint StructSize;
     public uint Flags;
     public void* Prefix;

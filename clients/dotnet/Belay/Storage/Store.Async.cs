@@ -33,7 +33,11 @@ public sealed unsafe partial class Store : IStore
 
     ValueTask<ISubscription> IStore.WatchAsync(WatchOptions? options, WatchFunction function,
                                                CancellationToken cancellationToken) =>
-        Completed.Of<ISubscription>(() => Watch(options, function), cancellationToken);
+        new(Task.Run<ISubscription>(() => Watch(options, function), cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask ForgetWatchAsync(string name, CancellationToken cancellationToken = default) =>
+        new(Task.Run(() => ForgetWatch(name), cancellationToken));
 
     ValueTask<ISubscription> IStore.ValidateAsync(ValidatorOptions? options, ValidateFunction function,
                                                   CancellationToken cancellationToken) =>

@@ -4,6 +4,7 @@
 // library holds the only handle to it. A Callback is its owner's; the library holds a handle of its own meanwhile.
 // Thread safety: any thread.
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices.Marshalling;
 using Belay.Native;
 
 namespace Belay;
@@ -28,6 +29,24 @@ public sealed unsafe partial class Store
     /// <param name="callback">The callback.</param>
     public Subscription Watch(WatchOptions? options, Callback callback) =>
         Watch(options ?? new WatchOptions(), HandleOf(callback), null);
+
+    /// <summary>Forgets how far the watches of a name have got: the next one begins anew.</summary>
+    /// <param name="name">As in <see cref="WatchOptions.Name"/>.</param>
+    public void ForgetWatch(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        scoped Utf8StringMarshaller.ManagedToUnmanagedIn text = default;
+        try
+        {
+            text.FromManaged(name, stackalloc byte[0x100]);
+            Status.Check(NativeMethods.WatchForget(Handle, text.ToUnmanaged()), NativeHandle);
+        }
+        finally
+        {
+            text.Free();
+        }
+        GC.KeepAlive(this);
+    }
 
     /// <summary>Attaches a validator: the function is called on the writer's thread, under no lock.</summary>
     /// <param name="options">Which keys it sees, and how; null: all.</param>
@@ -94,19 +113,36 @@ public sealed unsafe partial class Store
 
     private Subscription Watch(WatchOptions options, ulong callback, Task? released)
     {
-        fixed (byte* prefix = options.Prefix.Span)
+        scoped Utf8StringMarshaller.ManagedToUnmanagedIn name = default;
+        try
         {
-            var native = new NativeWatchOptions
+            name.FromManaged(options.Name, stackalloc byte[0x100]);
+            fixed (byte* prefix = options.Prefix.Span, start = options.Range.Start.Span, end = options.Range.End.Span)
             {
-                StructSize = (uint)sizeof(NativeWatchOptions),
-                Prefix = prefix,
-                PrefixSize = (ulong)options.Prefix.Length,
-                FromRevision = options.FromRevision,
-                Callback = callback,
-            };
-            ulong subscription;
-            Status.Check(NativeMethods.WatchAttach(Handle, &native, &subscription), NativeHandle);
-            return new Subscription(subscription, released, this);
+                var native = new NativeWatchOptions
+                {
+                    StructSize = (uint)sizeof(NativeWatchOptions),
+                    Flags = (options.OldValues ? NativeWatchOptions.OldValues : 0) |
+                            (options.StateFirst ? NativeWatchOptions.StateFirst : 0),
+                    Prefix = prefix,
+                    PrefixSize = (ulong)options.Prefix.Length,
+                    FromRevision = options.FromRevision,
+                    Callback = callback,
+                    Start = start,
+                    StartSize = (ulong)options.Range.Start.Length,
+                    End = end,
+                    EndSize = (ulong)options.Range.End.Length,
+                    Name = name.ToUnmanaged(),
+                    LagLimit = options.LagLimit,
+                };
+                ulong subscription;
+                Status.Check(NativeMethods.WatchAttach(Handle, &native, &subscription), NativeHandle);
+                return new Subscription(subscription, released, this);
+            }
+        }
+        finally
+        {
+            name.Free();
         }
     }
 
