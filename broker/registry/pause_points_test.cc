@@ -229,5 +229,13 @@ TEST_F(RaceTest, R15_ACountThatItsThreadIsMovingIsReadOnlyWhenItHasMoved) {
   EXPECT_EQ(count, kCalls);
 }
 
+// A debugger may hold it there for ever: who asks meanwhile gets an answer all the same.
+TEST_F(RaceTest, R15_ACountThatIsNeverMovedIsGivenAsItStands) {
+  ThreadRecord record;
+  record.moves = 1;
+  record.counts.Log(0x77, 3);
+  EXPECT_EQ(record.CountOf(0x77), 3U);
+}
+
 }  // namespace
 }  // namespace belay::registry
