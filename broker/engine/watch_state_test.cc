@@ -113,6 +113,27 @@ TEST_F(WatchStateTest, S3_BeyondItsLagLimitAWatchIsToldTheState) {
   }
 }
 
+TEST_F(WatchStateTest, S3_TheLagCountsFromTheAttachInAKeyspaceThatNobodyWatched) {
+  constexpr storage::KeyspaceId kOther = 7;
+  Mailbox<std::vector<Change>> mail;
+  const Probe elsewhere = Receiver(mail);
+  MustAttach(elsewhere, "");
+  for (int i = 0; i < 20; ++i) {
+    storage::WriteBatch batch;
+    batch.keyspace = kOther;
+    batch.operations.push_back({storage::OperationKind::kPut, "k", {}});
+    ASSERT_TRUE(store_->Commit(batch).ok());
+  }
+  Mailbox<std::vector<Change>> told;
+  const Probe probe = Receiver(told);
+  WatchOptions options;
+  options.keyspace = kOther;
+  options.from_revision = 1;
+  options.lag_limit = 10;
+  Attach(probe, options);
+  EXPECT_EQ(TakeChanges(told, 3)[0].kind, RowKind::kReset);
+}
+
 TEST_F(WatchStateTest, S3_AWatchMayBeginWithTheStateHoweverLarge) {
   constexpr std::size_t kKeys = 3'000;
   for (std::size_t i = 0; i < kKeys; ++i)

@@ -92,6 +92,8 @@ base::Result<Ref<Watch>> Watches::NewWatch(const WatchOptions& options) {
   const auto watch = Ref<Watch>::Adopt(new Watch(shared_from_this(), options, *held, **callback));
   watch->old_values = std::move(old_values);
   watch->attached_at = surroundings_.store->CurrentRevision();
+  OnCommit(
+      watch->attached_at);  // of which nobody was told before there was a watch in the keyspace
   auto first = FirstRevision(options, watch->attached_at);
   if (!first.ok()) return first.status();
   watch->holds_name = !options.name.empty();
