@@ -97,6 +97,17 @@ std::string_view InvariantOf(const Divergence& divergence) {
   return std::string_view(divergence.text).substr(0, divergence.text.find(':'));
 }
 
+// Each time, and of the same invariant: names whose policy is chance, and a machine that is busy, make a part fail
+// once that does not fail by itself.
+bool FailsAlike(const Program& part, const Divergence& whole) {
+  constexpr int kTimes = 5;
+  for (int time = 0; time < kTimes; ++time) {
+    const auto failure = RunAlone(part);
+    if (!failure || InvariantOf(*failure) != InvariantOf(whole)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<Divergence> RunAlone(const Program& program) {
@@ -121,12 +132,9 @@ Outcome RunAll(const Search& search) {
   for (std::uint64_t suspect = seed - 1; suspect >= seed - suspects; --suspect) {
     Program program = Generate(suspect, search.length);
     const auto whole = RunAlone(program);
-    if (!whole) continue;
-    // Of the same invariant: a part may fail of another on a machine that is busy, once.
-    program = Shrink(std::move(program), [&](const Program& part) {
-      const auto failure = RunAlone(part);
-      return failure && InvariantOf(*failure) == InvariantOf(*whole);
-    });
+    if (!whole || !FailsAlike(program, *whole)) continue;
+    program =
+        Shrink(std::move(program), [&](const Program& part) { return FailsAlike(part, *whole); });
     const auto alone = RunAlone(program);
     outcome.found = {suspect, program, alone.value_or(*divergence), true};
     return outcome;
