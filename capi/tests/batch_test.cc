@@ -71,7 +71,9 @@ TEST_F(BatchTest, S1_OneConditionThatFailsRefusesAllAndTheBatchKeepsWhatItHas) {
   EXPECT_NE(LastMessage().find("there"), std::string::npos) << LastMessage();
   EXPECT_EQ(Get("a"), std::nullopt);
   EXPECT_EQ(Revision(), before);
-  ASSERT_EQ(belay_store_delete(store_, "there", 5, nullptr, nullptr), BELAY_OK);
+  std::uint64_t deleted_at = 0;
+  ASSERT_EQ(belay_store_delete(store_, "there", 5, nullptr, &deleted_at), BELAY_OK);
+  EXPECT_EQ(deleted_at, before + 1);
   EXPECT_EQ(Commit(), BELAY_OK) << LastMessage();
   EXPECT_EQ(Get("a"), "1");
 }
