@@ -151,7 +151,15 @@ TEST_F(UpdateTest, I7_WhatIsNoRowOrNoBlockIsNotAppended) {
   row.kind = BELAY_ROW_PUT;
   row.value_size = UINT64_MAX;
   EXPECT_EQ(belay_rows_append(block.data(), block.size(), &size, &row), BELAY_INVALID_ARGUMENT);
+  // Longer than any key, or value, may be; not a byte of them is read.
+  row.value = "v";
+  row.value_size = (std::uint64_t{64} << 20) + 1;
+  EXPECT_EQ(belay_rows_append(block.data(), block.size(), &size, &row), BELAY_INVALID_ARGUMENT);
   row.value_size = 0;
+  row.key = "k";
+  row.key_size = (std::uint64_t{64} << 10) + 1;
+  EXPECT_EQ(belay_rows_append(block.data(), block.size(), &size, &row), BELAY_INVALID_ARGUMENT);
+  row.key_size = 0;
   row.struct_size = 4;
   EXPECT_EQ(belay_rows_append(block.data(), block.size(), &size, &row), BELAY_INVALID_ARGUMENT);
   row = Sized<belay_row>();
