@@ -41,7 +41,7 @@ CallPin::Entry CallPin::EnterSlow(Handle handle, Pinned* pinned) {
   cell.sequence.store(cell.sequence.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   // In portable mode every call counts to the table at once, and comes here again.
   if (record->portable) table.MoveCount(*record, cell, 0);
-  *pinned = {&slot, record};
+  *pinned = {&slot, record, &cell};
   return Entry::kEntered;
 }
 

@@ -24,8 +24,7 @@ namespace belay::registry {
 // Signals. A handler that runs between any two instructions here may make calls of its own: `top` moves up
 // before the hazard is set and down after it is cleared, so the handler never uses this call's cell.
 //
-// A call's pin is the innermost cell of its thread, so the end of a call finds it there, and nothing but the
-// record is kept in a register, saved and restored, across the callback.
+// A call's pin is the innermost cell of its thread, which is where the end of a call that knows no better finds it.
 class CallPin {
  public:
   // Pins `handle` if it may be called without further checks: see operator bool. If not,
@@ -40,7 +39,7 @@ class CallPin {
   CallPin(const CallPin&) = delete;
   CallPin& operator=(const CallPin&) = delete;
   ~CallPin() {
-    if (slot_ != nullptr) Leave(*tls_record);
+    if (slot_ != nullptr) Leave(*tls_record, *(tls_record->top - 1));
   }
 
   explicit operator bool() const noexcept { return slot_ != nullptr; }
@@ -57,6 +56,7 @@ class CallPin {
   struct Pinned {
     const Slot* slot;
     ThreadRecord* record;  // the calling thread's
+    CallCell* cell;        // its innermost
   };
   [[gnu::always_inline]] static Entry EnterAgain(Handle handle, Pinned* pinned) noexcept {
     ThreadRecord* const record = tls_record;
@@ -87,17 +87,18 @@ class CallPin {
     }
     return EnterCell(*record, *cell, handle, pinned);
   }
-  [[gnu::always_inline]] static void Leave(ThreadRecord& record) noexcept {
-    CallCell* const cell = record.top - 1;
-    cell->hazard.store(0, std::memory_order_release);
+  [[gnu::always_inline]] static void Leave(ThreadRecord& record, CallCell& cell) noexcept {
+    cell.hazard.store(0, std::memory_order_release);
     LightFence();
     if (HandleTable::waiting_reapers.load(std::memory_order_relaxed) != 0) [[unlikely]]
-      ExitSlow(record, *cell);
+      ExitSlow(record, cell);
     record.top =
-        cell;  // last: until here the cell says whose call it was, whatever a signal handler calls
+        &cell;  // last: until here the cell says whose call it was, whatever a signal handler calls
   }
   static void Withdraw() noexcept;
-  Pinned HandOver() noexcept { return {std::exchange(slot_, nullptr), tls_record}; }
+  Pinned HandOver() noexcept {
+    return {std::exchange(slot_, nullptr), tls_record, tls_record->top - 1};
+  }
   // The pin of the innermost call, whose maker leaves its end to this function.
   static CallPin TakeOver() noexcept { return CallPin(); }
 
@@ -123,7 +124,7 @@ class CallPin {
     // Not an atomic increment: this thread is the only writer.
     cell.sequence.store(cell.sequence.load(std::memory_order_relaxed) + 1,
                         std::memory_order_relaxed);
-    *pinned = {&slot, &record};
+    *pinned = {&slot, &record, &cell};
     return Entry::kEntered;
   }
   // First call of a thread, a deeper call than ever before, or portable fences.
