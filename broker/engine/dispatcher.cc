@@ -28,7 +28,7 @@ void Watches::Run() {
     QueueDue(now_ns);
     // In turn, so that neither those who catch up nor those at rest wait for the others.
     bool worked = false;
-    if (HeadIsBehind(now_ns)) {
+    if (HeadIsBehind(now_ns) && (!head_rests_ || !ready_.empty())) {
       ReadHead(lock);
       worked = true;
     }
@@ -64,6 +64,7 @@ bool Watches::HeadIsBehind(std::int64_t now_ns) const {
 
 void Watches::ReadHead(Lock& lock) {
   const Revision from = head_ + 1;
+  const Revision newest = newest_.load();
   const auto range = index_.range();
   const auto old_rows =
       showing_old_rows_ != 0 ? storage::OldRows::kShow : storage::OldRows::kLeaveOut;
@@ -81,6 +82,7 @@ void Watches::ReadHead(Lock& lock) {
     return;
   }
   head_ = page->next_revision - 1;
+  head_rests_ = head_ >= newest;
   head_failures_ = 0;
   head_retry_at_ns_ = 0;
   if (named_count_ != 0 && head_ >= quiet_from_ + kQuietRevisions) MoveQuietCursors();
@@ -181,6 +183,7 @@ void Watches::QueueDue(std::int64_t now_ns) {
 void Watches::Sleep(Lock& lock, std::int64_t now_ns) {
   if (!std::exchange(has_dozed_, true)) {
     wake_.wait_for(lock, kDoze);
+    head_rests_ = false;
     return;
   }
   asleep_.store(true);

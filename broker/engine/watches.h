@@ -1,8 +1,9 @@
 // The watches of one keyspace, and the thread that feeds them.
 //
 // Cost. A commit costs its writer a flag, and a wake-up if the dispatcher sleeps. After work it dozes for
-// half a millisecond before it sleeps, which no commit disturbs: of writers who commit all the time none pays
-// for wake-ups, and what comes after a pause is delivered at once. The dispatcher reads
+// half a millisecond before it sleeps or reads on, which no commit disturbs: of writers who commit all the time
+// none pays for wake-ups, what they wrote meanwhile is read at once, and what comes after a pause is delivered
+// immediately. The dispatcher reads
 // new history once for all watches, narrowed to the range that covers their prefixes, and looks each key
 // up in an index of prefixes: a watch that nothing changes for costs nothing, however many there are. A
 // watch that cannot take a change now (its callback runs, or failed) remembers the revision, and catches
@@ -149,7 +150,10 @@ class Watches : public std::enable_shared_from_this<Watches> {
   // Sequentially consistent, like newest_: the dispatcher sets it, then looks at newest_; a writer raises
   // newest_, then looks at it. One of them sees the other.
   std::atomic<bool> asleep_{false};
-  bool has_dozed_ = false;  // since it worked last; of the dispatcher's thread
+  // Of the dispatcher's thread:
+  bool has_dozed_ = false;  // since it worked last
+  bool head_rests_ =
+      false;  // all of the history was read: a read of each commit by itself would cost its writer
   std::atomic<std::size_t> watch_count_{0};
 
   std::mutex mutex_;

@@ -40,7 +40,7 @@ struct RocksOptions {
   std::uint64_t history_revisions = 0;
   std::int64_t history_age_ns = 0;
   // Of what is known of keys that were written lately: spares a put the question.
-  std::size_t header_cache_bytes = std::size_t{16} << 20;
+  std::size_t header_cache_bytes = std::size_t{64} << 20;
   // Threads that write files: a library in somebody's process takes one for flushes and one for
   // compactions.
   int max_background_jobs = 2;
