@@ -5,6 +5,7 @@
 #include "broker/base/clock.h"
 #include "broker/base/status.h"
 #include "broker/base/unique_fd.h"
+#include "broker/base/varint.h"
 
 namespace belay::base {
 namespace {
@@ -33,6 +34,28 @@ TEST(Result, HoldsValueOrStatus) {
   const Result<int> none = Status(Code::kNotFound, "no such key");
   EXPECT_FALSE(none.ok());
   EXPECT_EQ(none.code(), Code::kNotFound);
+}
+
+TEST(Varint, IsReadAsItWasWrittenAndFromNoLess) {
+  for (unsigned shift = 0; shift < 64; ++shift) {
+    for (const std::uint64_t number :
+         {std::uint64_t{1} << shift, (std::uint64_t{1} << shift) - 1, ~std::uint64_t{0} >> shift}) {
+      char bytes[kMaxVarintBytes];
+      const char* const end = StoreVarint(bytes, number);
+      std::uint64_t read = 0;
+      EXPECT_EQ(LoadVarint(bytes, end, &read), end) << number;
+      EXPECT_EQ(read, number);
+      EXPECT_EQ(LoadVarint(bytes, end - 1, &read), nullptr) << number;
+    }
+  }
+}
+
+TEST(Varint, OfMoreThan64BitsIsRefused) {
+  std::uint64_t read = 0;
+  const std::string_view bit_64 = "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02";
+  EXPECT_EQ(LoadVarint(bit_64.data(), bit_64.data() + bit_64.size(), &read), nullptr);
+  const std::string endless(20, '\x80');
+  EXPECT_EQ(LoadVarint(endless.data(), endless.data() + endless.size(), &read), nullptr);
 }
 
 TEST(Clock, VirtualTimeMovesWhenTold) {

@@ -1,10 +1,8 @@
 // What the engine keeps in RocksDB, byte by byte.
 //
-//   column family "default"   the store's own facts, integers as u64 little-endian: "format" 2,
+//   column family "default"   the store's own facts, integers as u64 little-endian: "format" 3,
 //                             "oldest" revision of the history, "epoch" (openings)
-//   column family "data"      the default keyspace: key -> record, which is u64 create_revision,
-//                             u64 mod_revision, u64 version (all little-endian; the top bit of
-//                             version: u64 expires_at_ms follows), value
+//   column family "data"      the default keyspace: key -> record (record.h)
 //   column family "history"   u64 revision, big-endian -> u32 keyspace, little-endian, then a row
 //                             block of the commit's changes. The last entry tells the store's
 //                             revision; the first ones go by whole files, when all together are
@@ -31,12 +29,11 @@
 
 #include "broker/base/bytes.h"
 #include "broker/storage/keyspace.h"
-#include "broker/storage/reading.h"
 #include "broker/storage/row_block.h"
 
 namespace belay::storage {
 
-inline constexpr std::uint64_t kStoreFormat = 2;
+inline constexpr std::uint64_t kStoreFormat = 3;
 
 inline constexpr char kDataFamily[] = "data";
 inline constexpr char kHistoryFamily[] = "history";
@@ -47,47 +44,6 @@ inline constexpr std::string_view kKeyspaceFamilyPrefix = "ks.";
 inline constexpr char kFormatKey[] = "format";
 inline constexpr char kOldestKey[] = "oldest";
 inline constexpr char kEpochKey[] = "epoch";
-
-struct RecordHeader {
-  Revision create_revision = 0;
-  Revision mod_revision = 0;
-  std::uint64_t version = 0;
-  std::int64_t expires_at_ms = 0;
-};
-
-inline constexpr std::size_t kShortHeaderBytes = 24;
-inline constexpr std::size_t kLongHeaderBytes = 32;  // with an expiry
-inline constexpr std::uint64_t kHasExpiry = std::uint64_t{1} << 63;
-
-// Returns how many bytes it wrote. REQUIRES: room for kLongHeaderBytes at `bytes`.
-inline std::size_t EncodeRecordHeader(const RecordHeader& header, char* bytes) noexcept {
-  const bool expires = header.expires_at_ms != 0;
-  base::StoreLittle(bytes, header.create_revision);
-  base::StoreLittle(bytes + 8, header.mod_revision);
-  base::StoreLittle(bytes + 16, header.version | (expires ? kHasExpiry : 0));
-  if (!expires) return kShortHeaderBytes;
-  base::StoreLittle(bytes + 24, static_cast<std::uint64_t>(header.expires_at_ms));
-  return kLongHeaderBytes;
-}
-
-// Nothing if `record` is too short to be one.
-inline std::optional<RecordView> DecodeRecord(std::string_view record) noexcept {
-  if (record.size() < kShortHeaderBytes) return std::nullopt;
-  RecordView view;
-  view.create_revision = base::LoadLittle<std::uint64_t>(record.data());
-  view.mod_revision = base::LoadLittle<std::uint64_t>(record.data() + 8);
-  view.version = base::LoadLittle<std::uint64_t>(record.data() + 16);
-  std::size_t header_bytes = kShortHeaderBytes;
-  if ((view.version & kHasExpiry) != 0) {
-    if (record.size() < kLongHeaderBytes) return std::nullopt;
-    view.version &= ~kHasExpiry;
-    view.expires_at_ms =
-        static_cast<std::int64_t>(base::LoadLittle<std::uint64_t>(record.data() + 24));
-    header_bytes = kLongHeaderBytes;
-  }
-  view.value = record.substr(header_bytes);
-  return view;
-}
 
 inline std::string HistoryKey(Revision revision) {
   std::string key;

@@ -20,7 +20,8 @@
 #include <new>
 #include <string_view>
 
-#include "broker/storage/rocksdb/format.h"
+#include "broker/storage/keyspace.h"
+#include "broker/storage/rocksdb/record.h"
 
 namespace belay::storage {
 

@@ -8,6 +8,7 @@
 
 #include "broker/storage/rocksdb/errors.h"
 #include "broker/storage/rocksdb/format.h"
+#include "broker/storage/rocksdb/record.h"
 #include "broker/storage/rocksdb/rocks_snapshot.h"
 #include "rocksdb/db.h"
 

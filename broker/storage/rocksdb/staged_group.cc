@@ -5,6 +5,7 @@
 
 #include "broker/storage/rocksdb/errors.h"
 #include "broker/storage/rocksdb/precondition.h"
+#include "broker/storage/rocksdb/record.h"
 #include "rocksdb/db.h"
 #include "rocksdb/write_batch.h"
 
@@ -123,7 +124,7 @@ void StagedGroup::AddPut(const Operation& operation, const Key& key,
   state->exists = true;
   state->value = operation.value;
   state->knows_value = true;
-  char bytes[kLongHeaderBytes];
+  char bytes[kMaxHeaderBytes];
   const std::size_t header_bytes = EncodeRecordHeader(header, bytes);
   const rocksdb::Slice slice = ToSlice(key.bytes);
   const rocksdb::Slice record[] = {rocksdb::Slice(bytes, header_bytes), ToSlice(operation.value)};

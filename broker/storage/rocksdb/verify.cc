@@ -9,6 +9,7 @@
 
 #include "broker/storage/rocksdb/errors.h"
 #include "broker/storage/rocksdb/format.h"
+#include "broker/storage/rocksdb/record.h"
 #include "rocksdb/db.h"
 #include "rocksdb/metadata.h"
 #include "rocksdb/sst_file_reader.h"
