@@ -4,11 +4,15 @@
 
 namespace belay::daemon {
 
-std::optional<FrameHeader> FrameScanner::Next(std::span<const std::uint8_t>& bytes) {
-  const std::size_t skipped = std::min(payload_to_skip_, bytes.size());
-  payload_to_skip_ -= skipped;
-  bytes = bytes.subspan(skipped);
+std::span<const std::uint8_t> FrameScanner::TakePayload(std::span<const std::uint8_t>& bytes) {
+  const auto payload = bytes.first(std::min(payload_to_come_, bytes.size()));
+  payload_to_come_ -= payload.size();
+  bytes = bytes.subspan(payload.size());
+  return payload;
+}
 
+std::optional<FrameHeader> FrameScanner::Next(std::span<const std::uint8_t>& bytes) {
+  (void)TakePayload(bytes);
   const std::size_t taken = std::min(kHeaderBytes - header_bytes_, bytes.size());
   std::copy_n(bytes.begin(), taken, header_.begin() + static_cast<std::ptrdiff_t>(header_bytes_));
   header_bytes_ += taken;
@@ -24,7 +28,7 @@ std::optional<FrameHeader> FrameScanner::Next(std::span<const std::uint8_t>& byt
   // The first bit is reserved, and to be ignored.
   frame.stream = (std::uint32_t{header_[5]} & 0x7fU) << 24U | std::uint32_t{header_[6]} << 16U |
                  std::uint32_t{header_[7]} << 8U | std::uint32_t{header_[8]};
-  payload_to_skip_ = frame.payload_bytes;
+  payload_to_come_ = frame.payload_bytes;
   return frame;
 }
 

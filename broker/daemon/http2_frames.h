@@ -1,7 +1,7 @@
 // FrameScanner: where the frames of one direction of an HTTP/2 connection begin, however its bytes are
 // cut (RFC 9113, section 4.1).
 //
-// It looks at frame headers, nine bytes each, and skips payloads unread and unkept.
+// It reads frame headers, nine bytes each, and keeps nothing of payloads.
 //
 // Thread safety: none; one thread at a time.
 #pragma once
@@ -44,13 +44,18 @@ class FrameScanner {
  public:
   static constexpr std::size_t kHeaderBytes = 9;
 
-  // The next frame whose header is complete, or none once `bytes`, which it consumes, are used up.
+  // Takes from `bytes` what belongs to the payload of the frame that Next() gave last.
+  std::span<const std::uint8_t> TakePayload(std::span<const std::uint8_t>& bytes);
+  // All of that payload has come.
+  bool is_frame_complete() const { return payload_to_come_ == 0 && header_bytes_ == 0; }
+  // The next frame whose header is complete, or none once `bytes`, which it consumes, are used up. Skips
+  // payload that was not taken.
   std::optional<FrameHeader> Next(std::span<const std::uint8_t>& bytes);
 
  private:
   std::array<std::uint8_t, kHeaderBytes> header_{};
   std::size_t header_bytes_ = 0;     // of header_ that have come
-  std::size_t payload_to_skip_ = 0;  // of the frame returned last
+  std::size_t payload_to_come_ = 0;  // of the frame returned last
 };
 
 }  // namespace belay::daemon

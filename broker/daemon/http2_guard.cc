@@ -9,6 +9,15 @@ namespace {
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 
+bool EndsStream(const FrameHeader& frame) {
+  switch (frame.type) {
+    case FrameType::kRstStream: return true;
+    case FrameType::kData:
+    case FrameType::kHeaders: return frame.Has(kFlagEndStream);
+    default: return false;
+  }
+}
+
 }  // namespace
 
 std::string_view RuleName(GuardRule rule) {
@@ -24,6 +33,7 @@ std::string_view RuleName(GuardRule rule) {
     case GuardRule::kPingRate: return "PING_RATE";
     case GuardRule::kIdleFrameRate: return "IDLE_FRAME_RATE";
     case GuardRule::kSettingsAck: return "SETTINGS_ACK";
+    case GuardRule::kPaddedData: return "PADDED_DATA";
   }
   return "UNKNOWN";
 }
@@ -52,6 +62,7 @@ std::string Describe(GuardRule rule, const GuardLimits& limits) {
     case GuardRule::kSettingsAck:
       return more_than(limits.max_streams_before_ack,
                        "streams before the server's settings were acknowledged");
+    case GuardRule::kPaddedData: return "a DATA frame is padded, which gRPC does not take";
   }
   return "unknown";
 }
@@ -67,9 +78,11 @@ bool Http2Guard::Rate::Exceeds(std::uint32_t limit, std::int64_t now_ns) {
 GuardRule Http2Guard::OnFromClient(std::span<const std::uint8_t> bytes, std::int64_t now_ns) {
   if (verdict_ == GuardRule::kNone && !MatchPreface(bytes)) verdict_ = GuardRule::kPreface;
   while (verdict_ == GuardRule::kNone) {
+    TakePayload(bytes);
     const auto frame = from_client_.Next(bytes);
     if (!frame) break;
-    verdict_ = Judge(*frame, now_ns);
+    frame_ = *frame;
+    verdict_ = Judge(frame_, now_ns);
   }
   return verdict_;
 }
@@ -79,6 +92,7 @@ GuardRule Http2Guard::OnFromServer(std::span<const std::uint8_t> bytes, std::int
     const auto frame = from_server_.Next(bytes);
     if (!frame) break;
     if (frame->type == FrameType::kSettings && !frame->Has(kFlagAck)) has_server_settings_ = true;
+    if (EndsStream(*frame)) messages_.EndByServer(frame->stream);
     if (frame->type == FrameType::kRstStream &&
         resets_.Exceeds(limits_.max_resets_per_second, now_ns)) {
       verdict_ = GuardRule::kResetRate;
@@ -97,6 +111,12 @@ bool Http2Guard::MatchPreface(std::span<const std::uint8_t>& bytes) {
   preface_bytes_ += count;
   bytes = bytes.subspan(count);
   return true;
+}
+
+void Http2Guard::TakePayload(std::span<const std::uint8_t>& bytes) {
+  const auto payload = from_client_.TakePayload(bytes);
+  if (frame_.type == FrameType::kData) messages_.Add(frame_.stream, payload);
+  if (from_client_.is_frame_complete() && EndsStream(frame_)) messages_.EndByClient(frame_.stream);
 }
 
 GuardRule Http2Guard::Judge(const FrameHeader& frame, std::int64_t now_ns) {
@@ -121,6 +141,7 @@ GuardRule Http2Guard::JudgeHeaderBlock(const FrameHeader& frame) {
     header_block_bytes_ = 0;
     if (frame.stream > last_stream_) {
       last_stream_ = frame.stream;
+      messages_.Begin(frame.stream);
       if (!has_acknowledged_ && ++streams_before_ack_ > limits_.max_streams_before_ack)
         return GuardRule::kSettingsAck;
     }
@@ -135,7 +156,10 @@ GuardRule Http2Guard::JudgeHeaderBlock(const FrameHeader& frame) {
 GuardRule Http2Guard::JudgeLength(const FrameHeader& frame) const {
   const auto check = [](bool fits) { return fits ? GuardRule::kNone : GuardRule::kFrameLength; };
   switch (frame.type) {
-    case FrameType::kData: return GuardRule::kNone;  // bounded by flow control, which gRPC enforces
+    case FrameType::kData:
+      // Of any length that flow control allows, which gRPC enforces. It takes no padding, and the meter
+      // takes none for messages.
+      return (frame.flags & ~kFlagEndStream) == 0 ? GuardRule::kNone : GuardRule::kPaddedData;
     case FrameType::kPriority: return check(frame.payload_bytes == 5);
     case FrameType::kRstStream: return check(frame.payload_bytes == 4);
     case FrameType::kWindowUpdate: return check(frame.payload_bytes == 4);

@@ -11,7 +11,8 @@
 //   - Once a rule is broken, that is the verdict for ever.
 //   - A header block is never passed on past its bound, and nothing comes between its frames: what the
 //     library gathers for one connection has a limit.
-//   - Constant size, no allocation.
+//   - It keeps a few numbers, and no bytes of what it sees: some for the connection, some for each stream
+//     that the client has not ended.
 //
 // Thread safety: none; one thread at a time. The time is the caller's, so that tests have their own.
 #pragma once
@@ -23,6 +24,7 @@
 #include <string_view>
 
 #include "broker/daemon/http2_frames.h"
+#include "broker/daemon/message_meter.h"
 
 namespace belay::daemon {
 
@@ -55,6 +57,7 @@ enum class GuardRule : std::uint8_t {
   kPingRate,
   kIdleFrameRate,
   kSettingsAck,
+  kPaddedData,
 };
 
 // "RESET_RATE": in logs, documents and tests.
@@ -73,6 +76,8 @@ class Http2Guard {
 
   // The client has proved that it speaks HTTP/2: the preface and the header of its first SETTINGS came.
   bool is_open() const { return is_open_; }
+  // What gRPC keeps of messages that are not complete; whoever sees all connections bounds their sum.
+  std::size_t unfinished_bytes() const { return messages_.unfinished_bytes(); }
 
  private:
   // How often something happens, in windows of a second that begin with what first happens in them.
@@ -83,6 +88,7 @@ class Http2Guard {
   };
 
   bool MatchPreface(std::span<const std::uint8_t>& bytes);
+  void TakePayload(std::span<const std::uint8_t>& bytes);
   GuardRule Judge(const FrameHeader& frame, std::int64_t now_ns);
   GuardRule JudgeHeaderBlock(const FrameHeader& frame);
   GuardRule JudgeLength(const FrameHeader& frame) const;
@@ -94,6 +100,8 @@ class Http2Guard {
   bool is_open_ = false;
   FrameScanner from_client_;
   FrameScanner from_server_;
+  FrameHeader frame_;  // of the client, whose payload is coming
+  MessageMeter messages_;
   bool is_in_header_block_ = false;
   std::uint32_t header_block_stream_ = 0;
   std::uint64_t header_block_bytes_ = 0;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -96,6 +97,7 @@ std::vector<Sequence> Sequences() {
       {"empty data", open().Times(3, kData, 0, 0, 1).Frame(kData, 0, kFlagEndStream, 1),
        GuardRule::kNone},
       {"too much empty data", open().Times(4, kData, 0, 0, 1), GuardRule::kIdleFrameRate},
+      {"padded data", open().Frame(kData, 9, 0x8, 1), GuardRule::kPaddedData},
       {"too many priorities", open().Times(4, kPriority, 5, 0, 1), GuardRule::kIdleFrameRate},
       {"too many frames of no known type", open().Times(4, kNamelessType, 3),
        GuardRule::kIdleFrameRate},
@@ -193,6 +195,60 @@ TEST(Http2Guard, AnAcknowledgementCountsOnceThereIsSomethingToAcknowledge) {
               (void)guard.OnFromClient(ack.bytes(), 0);
             }),
             GuardRule::kNone);
+}
+
+TEST(Http2Guard, UnfinishedMessagesAreThoseOfOpenStreams) {
+  const std::string claims_a_kilobyte("\0\0\0\x4\0", 5);
+  const auto data = [](std::uint32_t stream, const std::string& bytes, std::uint8_t flags = 0) {
+    return Http2Bytes().Header(FrameType::kData, bytes.size(), flags, stream).Raw(bytes);
+  };
+  for (const std::size_t piece_bytes : {std::size_t{1}, std::size_t{7}, std::size_t{4'096}}) {
+    Http2Guard guard(Small());
+    const auto send = [&](const Http2Bytes& client) {
+      std::span<const std::uint8_t> bytes = client.bytes();
+      while (!bytes.empty()) {
+        const std::size_t count = std::min(piece_bytes, bytes.size());
+        EXPECT_EQ(guard.OnFromClient(bytes.first(count), 0), GuardRule::kNone);
+        bytes = bytes.subspan(count);
+      }
+      return guard.unfinished_bytes();
+    };
+    send(Http2Bytes::Opening());
+    send(Http2Bytes().Frame(FrameType::kHeaders, 1, kEndHeaders, 1));
+    send(Http2Bytes().Frame(FrameType::kHeaders, 1, kEndHeaders, 3));
+    EXPECT_EQ(send(data(1, claims_a_kilobyte + std::string(100, 'x'))), 100U);
+    EXPECT_EQ(send(data(3, claims_a_kilobyte.substr(0, 2))), 100U);
+    EXPECT_EQ(send(data(3, claims_a_kilobyte.substr(2) + std::string(24, 'x'))), 124U);
+    EXPECT_EQ(send(data(1, std::string(924, 'x') + claims_a_kilobyte + "y")), 25U)
+        << "one is whole";
+    EXPECT_EQ(send(data(1, "y", kFlagEndStream)), 24U) << "the client has ended the stream";
+    EXPECT_EQ(send(data(5, claims_a_kilobyte + "never begun")), 24U);
+    EXPECT_EQ(guard.OnFromServer(
+                  Http2Bytes().Frame(FrameType::kHeaders, 1, kFlagEndStream, 3).bytes(), 0),
+              GuardRule::kNone);
+    EXPECT_EQ(guard.unfinished_bytes(), 0U) << "the server has ended the stream";
+    EXPECT_EQ(send(data(3, std::string(50, 'x'))), 0U) << "what was under way is nobody's";
+  }
+}
+
+TEST(MessageMeter, RemembersSoManyStreamsThatOnlyTheServerHasEnded) {
+  MessageMeter meter;
+  const std::vector<std::uint8_t> claim = {0, 0, 0, 1, 0, 'x'};
+  const auto streams = static_cast<std::uint32_t>(2 * MessageMeter::kMaxEndedByServer);
+  for (std::uint32_t stream = 1; stream <= streams; ++stream) {
+    meter.Begin(stream);
+    meter.Add(stream, claim);
+    EXPECT_EQ(meter.unfinished_bytes(), 1U);
+    meter.EndByServer(stream);
+    EXPECT_EQ(meter.unfinished_bytes(), 0U);
+  }
+  EXPECT_EQ(meter.stream_count(), MessageMeter::kMaxEndedByServer);
+  for (std::uint32_t stream = 1; stream <= streams; ++stream) {
+    meter.Add(stream, claim);
+    meter.EndByClient(stream);
+  }
+  EXPECT_EQ(meter.unfinished_bytes(), 0U);
+  EXPECT_EQ(meter.stream_count(), 0U);
 }
 
 TEST(Http2Guard, ABrokenRuleStaysBroken) {

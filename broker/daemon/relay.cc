@@ -115,6 +115,8 @@ void Relay::Pass(Direction& direction, std::span<const std::uint8_t> bytes) {
     return Refuse(
         Status(Code::kResourceExhausted, Describe(rule, relays_.options().guard), RuleName(rule)));
   }
+  relays_.NoteUnfinished(*this, guard_.unfinished_bytes());
+  if (has_ended_) return;
   if (!is_joined()) {
     up_.waiting.insert(up_.waiting.end(), bytes.begin(), bytes.end());
     if (!guard_.is_open()) return ReadOn(up_);

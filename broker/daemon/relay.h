@@ -45,6 +45,8 @@ class Relay : public std::enable_shared_from_this<Relay> {
   void Start();
   // Passes on what gRPC wrote last, as far as the client takes it at once, and ends.
   void Close();
+  // Ends it, with a line in the log that has the reason of `why` for the rule's name.
+  void Refuse(const base::Status& why);
 
  private:
   struct Side {
@@ -72,7 +74,6 @@ class Relay : public std::enable_shared_from_this<Relay> {
   void OnEnd(Direction& direction);
   // Hands the other end of a socketpair to gRPC.
   base::Status Join();
-  void Refuse(const base::Status& why);
   void End();
 
   Relays& relays_;

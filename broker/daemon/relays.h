@@ -13,7 +13,7 @@
 #include <functional>
 #include <memory>
 #include <thread>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "broker/base/clock.h"
 #include "broker/base/unique_fd.h"
@@ -31,6 +31,9 @@ struct RelayOptions {
   std::uint32_t max_connections = 1'024;
   std::uint32_t max_connections_per_origin = 256;
   std::int64_t handshake_timeout_ms = 10'000;  // until a client has begun to speak HTTP/2
+  // What clients may have sent of messages that are not complete, in all. Room for one of the greatest
+  // size, and for the smaller ones of others.
+  std::size_t max_unfinished_bytes = std::size_t{82} << 20U;
 };
 
 class Relays {
@@ -58,7 +61,10 @@ class Relays {
   void HandOver(base::UniqueFd connection, const Peer& peer) {
     taker_(std::move(connection), peer);
   }
-  void Remove(Relay& relay) { live_.erase(relay.shared_from_this()); }
+  void Remove(Relay& relay);
+  // Tells how much of unfinished messages there is on the relay's connection now. Above the bound in all,
+  // the connection that has most of it is refused: perhaps this one.
+  void NoteUnfinished(Relay& relay, std::size_t unfinished_bytes);
 
  private:
   const RelayOptions options_;
@@ -69,7 +75,8 @@ class Relays {
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   RelayBuffer buffer_{};
-  std::unordered_set<std::shared_ptr<Relay>> live_;
+  std::unordered_map<std::shared_ptr<Relay>, std::size_t> live_;  // and its unfinished bytes
+  std::size_t unfinished_bytes_ = 0;                              // their sum
   std::thread thread_;
 };
 

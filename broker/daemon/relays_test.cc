@@ -213,6 +213,33 @@ TEST_F(RelaysTest, ABrokenRuleClosesAndIsNamed) {
   EXPECT_NE(line.find("uid=" + std::to_string(::getuid())), std::string::npos) << line;
 }
 
+// One claims gigabytes, and goes on sending; the other has a small message under way.
+TEST_F(RelaysTest, W7_WhoHasMostUnfinishedIsRefused) {
+  options.max_unfinished_bytes = 10'000;
+  Open();
+  const Joined greedy = Join();
+  const Joined modest = Join();
+  const auto begin = [](const Joined& joined, std::size_t bytes) {
+    Send(joined.client, Http2Bytes()
+                            .Frame(FrameType::kHeaders, 1, kFlagEndHeaders, 1)
+                            .Header(FrameType::kData, bytes + 5, 0, 1)
+                            .Raw(std::string_view("\0\xff\xff\xff\xff", 5))
+                            .bytes());
+  };
+  begin(greedy, 20'000);
+  begin(modest, 1'000);
+  Send(modest.client, std::vector<std::uint8_t>(1'000));
+  EXPECT_EQ(Receive(modest.grpc, 24 + 1'000).size(), 1'024U);
+  Send(greedy.client, std::vector<std::uint8_t>(9'000));
+  EXPECT_EQ(Receive(greedy.grpc, 24 + 9'000).size(), 9'024U);
+  Send(greedy.client, std::vector<std::uint8_t>(1));
+  EXPECT_TRUE(IsClosed(greedy.client));
+  EXPECT_NE(log.Take().find("UNFINISHED_MESSAGES"), std::string::npos);
+  // Its bytes are no longer counted.
+  Send(modest.client, Frames(1, 9'000 - 9));
+  EXPECT_EQ(Receive(modest.grpc, 9'000).size(), 9'000U);
+}
+
 TEST_F(RelaysTest, AClientThatDoesNotBeginIsClosed) {
   options.handshake_timeout_ms = 20;
   Open();

@@ -34,8 +34,13 @@ using registry::LogLevel;
 
 namespace {
 
-// Threads of gRPC's own, for the synchronous services. A request beyond them is refused by gRPC.
-constexpr int kMaxSyncThreads = 64;
+// Threads of gRPC's own, for the synchronous services. A request beyond them is refused by gRPC. Each
+// holds its answer until the client has taken it: so many answers of a slow reader are kept at most.
+constexpr int kMaxSyncThreads = 32;
+// Of one connection, at a time. A session is one; what a client has beyond them waits on its side.
+constexpr int kMaxStreams = 128;
+// Beside one message of the greatest size, what of smaller ones may wait for their ends.
+constexpr std::size_t kOthersUnfinishedBytes = std::size_t{16} << 20U;
 // gRPC's receive limit is above the session's, so that the session can say which bound was broken.
 constexpr int kReceiveSlackBytes = 1 << 20;
 // What is left after the drain timeout: streams flush their last words, the registry its releases.
@@ -118,6 +123,7 @@ Status Server::StartServing() {
   grpc::ResourceQuota quota("belayd");
   quota.SetMaxThreads(kMaxSyncThreads);
   builder.SetResourceQuota(quota);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
   acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       grpc::InsecureServerCredentials());
@@ -144,6 +150,7 @@ void Server::StartListening() {
   }
   options.max_connections_per_origin = config_.max_connections_per_origin;
   options.handshake_timeout_ms = config_.handshake_timeout_ms;
+  options.max_unfinished_bytes = config_.limits.max_frame_bytes + kOthersUnfinishedBytes;
   const auto take = [this](base::UniqueFd connection, const Peer& peer) {
     HandOver(std::move(connection), peer);
   };

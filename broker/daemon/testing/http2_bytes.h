@@ -23,15 +23,21 @@ class Http2Bytes {
     bytes_.insert(bytes_.end(), text.begin(), text.end());
     return *this;
   }
-  // A frame with a payload of zeros.
-  Http2Bytes& Frame(FrameType type, std::size_t payload_bytes, std::uint8_t flags = 0,
-                    std::uint32_t stream = 0) {
+  // A frame's header; its payload is to follow.
+  Http2Bytes& Header(FrameType type, std::size_t payload_bytes, std::uint8_t flags = 0,
+                     std::uint32_t stream = 0) {
     for (const auto value : {payload_bytes >> 16U, payload_bytes >> 8U, payload_bytes})
       bytes_.push_back(static_cast<std::uint8_t>(value));
     bytes_.push_back(static_cast<std::uint8_t>(type));
     bytes_.push_back(flags);
     for (const auto value : {stream >> 24U, stream >> 16U, stream >> 8U, stream})
       bytes_.push_back(static_cast<std::uint8_t>(value));
+    return *this;
+  }
+  // A frame with a payload of zeros.
+  Http2Bytes& Frame(FrameType type, std::size_t payload_bytes, std::uint8_t flags = 0,
+                    std::uint32_t stream = 0) {
+    Header(type, payload_bytes, flags, stream);
     bytes_.resize(bytes_.size() + payload_bytes);
     return *this;
   }
