@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "broker/daemon/grpc_status.h"
+#include "broker/daemon/peer.h"
 #include "broker/daemon/status_wire.h"
 #include "broker/daemon/version.h"
 #include "broker/engine/hook.h"
@@ -167,7 +168,7 @@ grpc::Status AdminService::Revoke(grpc::ServerContext* context, const v1::Revoke
   hub_.Log(registry::LogLevel::kWarning,
            "callback \"" + Printable(info->label) + "\" of \"" + info->owner_name + "\" (handle " +
                std::to_string(info->handle) + ") revoked by an administrator at " +
-               context->peer() + ": " +
+               std::string(PeerText(context->peer())) + ": " +
                (request->reason().empty() ? "no reason given" : Printable(request->reason())));
   return grpc::Status::OK;
 }

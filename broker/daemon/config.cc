@@ -33,6 +33,14 @@ constexpr std::array kSettings = {
     Description{"socket-mode", "Permissions of unix sockets, octal (default 0660)"},
     Description{"drain-timeout",
                 "How long calls in flight may take to end at shutdown: 500ms, 10s (default 10s)"},
+    Description{
+        "guard",
+        "Whose connections pass the guard: tcp, or all for unix sockets, too (default tcp)"},
+    Description{"max-connections", "Guarded connections in all (default 1024)"},
+    Description{"max-connections-per-origin",
+                "Guarded connections of one address, IPv6 network or user (default 256)"},
+    Description{"handshake-timeout",
+                "How long a guarded connection may take to begin HTTP/2: 500ms, 10s (default 10s)"},
     Description{"max-frame-bytes", "Bytes of one frame or message of a client"},
     Description{"max-payload-bytes", "Bytes of one call's payload or reply"},
     Description{"max-calls-in-flight", "Unanswered calls of one session, as caller and as host"},
@@ -66,6 +74,12 @@ bool ParseDuration(std::string text, std::int64_t* duration_ms) {
   if (!ParseNumber(text, 10, &number) || number > 86'400'000) return false;
   *duration_ms = static_cast<std::int64_t>(number) * unit_ms;
   return true;
+}
+
+Status ReadDuration(const Settings& settings, const std::string& name, std::int64_t* duration_ms) {
+  const Setting* const setting = settings.Find(name);
+  if (setting == nullptr || ParseDuration(setting->values.back(), duration_ms)) return {};
+  return Bad(*setting, name, "must be a time such as 500ms or 10s, a day at most");
 }
 
 Status ReadBound(const Settings& settings, const std::string& name, std::uint32_t* bound) {
@@ -112,17 +126,26 @@ Status Check(const Settings& settings, Config* config) {
       return Bad(*setting, "socket-mode", "must be an octal number up to 0777");
     config->socket_mode = static_cast<std::uint32_t>(mode);
   }
-  if (const auto* const setting = settings.Find("drain-timeout")) {
-    if (!ParseDuration(setting->values.back(), &config->drain_timeout_ms))
-      return Bad(*setting, "drain-timeout", "must be a time such as 500ms or 10s, a day at most");
+  if (const auto* const setting = settings.Find("guard")) {
+    const std::string& value = setting->values.back();
+    if (value != "tcp" && value != "all") return Bad(*setting, "guard", "must be tcp or all");
+    config->guarded_listeners = value == "all" ? GuardedListeners::kAll : GuardedListeners::kTcp;
+  }
+  for (const auto& [name, duration_ms] :
+       {std::pair{"drain-timeout", &config->drain_timeout_ms},
+        std::pair{"handshake-timeout", &config->handshake_timeout_ms}}) {
+    if (auto status = ReadDuration(settings, name, duration_ms); !status.ok()) return status;
   }
   Limits& limits = config->limits;
-  for (const auto& [name, bound] : {std::pair{"max-frame-bytes", &limits.max_frame_bytes},
-                                    std::pair{"max-payload-bytes", &limits.max_payload_bytes},
-                                    std::pair{"max-calls-in-flight", &limits.max_calls_in_flight},
-                                    std::pair{"max-handles", &limits.max_handles},
-                                    std::pair{"max-snapshots", &limits.max_snapshots},
-                                    std::pair{"max-store-requests", &limits.max_store_requests}}) {
+  for (const auto& [name, bound] :
+       {std::pair{"max-frame-bytes", &limits.max_frame_bytes},
+        std::pair{"max-payload-bytes", &limits.max_payload_bytes},
+        std::pair{"max-calls-in-flight", &limits.max_calls_in_flight},
+        std::pair{"max-handles", &limits.max_handles},
+        std::pair{"max-snapshots", &limits.max_snapshots},
+        std::pair{"max-store-requests", &limits.max_store_requests},
+        std::pair{"max-connections", &config->max_connections},
+        std::pair{"max-connections-per-origin", &config->max_connections_per_origin}}) {
     if (auto status = ReadBound(settings, name, bound); !status.ok()) return status;
   }
   return {};

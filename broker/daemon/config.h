@@ -17,6 +17,10 @@
 
 namespace belay::daemon {
 
+// Which listeners' connections pass the guard (http2_guard.h) on their way to gRPC. It costs a copy each
+// way, so unix sockets, whose mode says who may connect, go straight unless told otherwise.
+enum class GuardedListeners : std::uint8_t { kTcp, kAll };
+
 struct Config {
   std::vector<ListenAddress> listen;
   std::string data;        // folder of the store; empty: none
@@ -27,6 +31,11 @@ struct Config {
   bool allow_plaintext_loopback = false;
   int ready_fd = -1;
   Limits limits;
+  GuardedListeners guarded_listeners = GuardedListeners::kTcp;
+  // Of guarded listeners; those of one user or one address.
+  std::uint32_t max_connections = 1'024;
+  std::uint32_t max_connections_per_origin = 256;
+  std::int64_t handshake_timeout_ms = 10'000;  // until a client of theirs has begun to speak HTTP/2
 };
 
 struct ParsedConfig {

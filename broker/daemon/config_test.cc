@@ -61,6 +61,21 @@ TEST(Config, Flags) {
   EXPECT_EQ(config.limits.max_handles, 9U);
 }
 
+TEST(Config, GuardOfConnections) {
+  const auto usual = Parse({"--listen", "unix:/a"});
+  ASSERT_TRUE(usual.ok());
+  EXPECT_EQ(usual->config.guarded_listeners, GuardedListeners::kTcp);
+  const auto parsed = Parse({"--listen", "unix:/a", "--guard", "all", "--max-connections", "7",
+                             "--max-connections-per-origin", "3", "--handshake-timeout", "2s"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+  EXPECT_EQ(parsed->config.guarded_listeners, GuardedListeners::kAll);
+  EXPECT_EQ(parsed->config.max_connections, 7U);
+  EXPECT_EQ(parsed->config.max_connections_per_origin, 3U);
+  EXPECT_EQ(parsed->config.handshake_timeout_ms, 2'000);
+  for (const char* flag : {"--guard=none", "--max-connections=0", "--handshake-timeout=soon"})
+    EXPECT_EQ(Parse({"--listen", "unix:/a", flag}).code(), Code::kInvalidArgument) << flag;
+}
+
 TEST(Config, Durations) {
   const auto drain = [](const char* text) {
     const auto parsed = Parse({"--listen", "unix:/a", "--drain-timeout", text});

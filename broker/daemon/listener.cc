@@ -22,6 +22,14 @@ namespace {
 // After a failed accept, mostly for want of descriptors: others may be closed meanwhile.
 constexpr auto kPause = std::chrono::milliseconds(100);
 
+// After so long without an answer, or without taking what is sent to it, a TCP peer is given up by the
+// kernel.
+constexpr int kSilenceS = 60;
+
+void SetOption(int fd, int level, int option, int value) {
+  (void)::setsockopt(fd, level, option, &value, sizeof value);
+}
+
 // A descriptor of the acceptor's own: SocketFile keeps the original.
 int Duplicate(int fd) { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 
@@ -108,10 +116,12 @@ void Listener::Admit(UniqueFd connection) {
     return;
   }
   if (!address_.is_unix()) {
-    const int on = 1;
-    (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, kSilenceS);
+    SetOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kSilenceS * 1'000);
   }
-  handler_(std::move(connection), acceptor_.native_handle());
+  handler_(std::move(connection));
 }
 
 }  // namespace belay::daemon

@@ -2,7 +2,7 @@
 //
 // gRPC's own listener dies for good when the process runs out of descriptors, knows nothing of peer
 // credentials, and lets nobody look at a connection before it is spent resources on. This one goes on
-// after EMFILE, and every connection passes through Admit(), which is where limits and guards belong.
+// after EMFILE, and gives each connection to a handler first, which is where limits and guards belong.
 //
 // Thread safety: Open() and Stop() on the thread that runs the io_context; it does all the work.
 #pragma once
@@ -27,7 +27,7 @@ namespace belay::daemon {
 class Listener {
  public:
   // Takes over a connection: non-blocking, close-on-exec.
-  using Handler = std::function<void(base::UniqueFd connection, int listener)>;
+  using Handler = std::function<void(base::UniqueFd connection)>;
 
   // Binds and listens; connections wait until Start().
   static base::Result<std::unique_ptr<Listener>> Open(asio::io_context& io,

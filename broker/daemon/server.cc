@@ -15,10 +15,13 @@
 
 #include "broker/daemon/admin_service.h"
 #include "broker/daemon/broker_service.h"
+#include "broker/daemon/descriptor_limit.h"
 #include "broker/daemon/hub.h"
 #include "broker/daemon/invoke_call.h"
 #include "broker/daemon/listener.h"
 #include "broker/daemon/loop.h"
+#include "broker/daemon/peer.h"
+#include "broker/daemon/relays.h"
 #include "broker/daemon/session_stream.h"
 #include "broker/daemon/storage_service.h"
 
@@ -31,8 +34,13 @@ using registry::LogLevel;
 
 namespace {
 
-// Threads of gRPC's own, for the synchronous services. A request beyond them is refused by gRPC.
-constexpr int kMaxSyncThreads = 64;
+// Threads of gRPC's own, for the synchronous services. A request beyond them is refused by gRPC. Each
+// holds its answer until the client has taken it: so many answers of a slow reader are kept at most.
+constexpr int kMaxSyncThreads = 32;
+// Of one connection, at a time. A session is one; what a client has beyond them waits on its side.
+constexpr int kMaxStreams = 128;
+// Beside one message of the greatest size, what of smaller ones may wait for their ends.
+constexpr std::size_t kOthersUnfinishedBytes = std::size_t{16} << 20U;
 // gRPC's receive limit is above the session's, so that the session can say which bound was broken.
 constexpr int kReceiveSlackBytes = 1 << 20;
 // What is left after the drain timeout: streams flush their last words, the registry its releases.
@@ -115,6 +123,7 @@ Status Server::StartServing() {
   grpc::ResourceQuota quota("belayd");
   quota.SetMaxThreads(kMaxSyncThreads);
   builder.SetResourceQuota(quota);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
   acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       grpc::InsecureServerCredentials());
@@ -125,15 +134,46 @@ Status Server::StartServing() {
   SessionStream::Request(services_->broker, *loop_, *hub_);
   InvokeCall::Request(services_->broker, *loop_, *hub_);
   loop_thread_ = std::thread([this] { loop_->Run(); });
-  for (const auto& listener : listeners_) {
-    listener->Start([this](base::UniqueFd connection, int listener_fd) {
-      ConnectionParameters parameters;
-      parameters.listener_fd = listener_fd;
-      parameters.fd = connection.Release();
-      acceptor_->HandleNewConnection(&parameters);
-    });
-  }
+  StartListening();
   return {};
+}
+
+void Server::StartListening() {
+  RelayOptions options;
+  const std::uint64_t descriptors = RaiseDescriptorLimit();
+  options.max_connections = ConnectionsWithin(descriptors, config_.max_connections);
+  if (options.max_connections < config_.max_connections) {
+    Log(LogLevel::kWarning, "max-connections is " + std::to_string(options.max_connections) +
+                                ", not " + std::to_string(config_.max_connections) +
+                                ": the limit of " + std::to_string(descriptors) +
+                                " descriptors has no room for more; raise it (ulimit -n)");
+  }
+  options.max_connections_per_origin = config_.max_connections_per_origin;
+  options.handshake_timeout_ms = config_.handshake_timeout_ms;
+  options.max_unfinished_bytes = config_.limits.max_frame_bytes + kOthersUnfinishedBytes;
+  const auto take = [this](base::UniqueFd connection, const Peer& peer) {
+    HandOver(std::move(connection), peer);
+  };
+  relays_ = std::make_unique<Relays>(options, take, log_);
+  for (const auto& listener : listeners_) {
+    const bool is_guarded =
+        !listener->address().is_unix() || config_.guarded_listeners == GuardedListeners::kAll;
+    if (is_guarded) {
+      listener->Start([this](base::UniqueFd connection) { relays_->Admit(std::move(connection)); });
+    } else {
+      listener->Start([take](base::UniqueFd connection) {
+        if (const auto peer = PeerOf(connection.get()); peer.ok())
+          take(std::move(connection), *peer);
+      });
+    }
+  }
+}
+
+void Server::HandOver(base::UniqueFd connection, const Peer& peer) {
+  const PeerNameScope name(peer);
+  ConnectionParameters parameters;
+  parameters.fd = connection.Release();
+  acceptor_->HandleNewConnection(&parameters);
 }
 
 std::vector<std::string> Server::Addresses() const {
@@ -169,6 +209,7 @@ void Server::Stop() {
   hub_->inbox.Adopt();
   hub_->inbox.Drain();
   grpc_.reset();
+  relays_->Stop();
 }
 
 void Server::Log(LogLevel level, const std::string& text) const {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "broker/base/status.h"
+#include "broker/base/unique_fd.h"
 #include "broker/daemon/config.h"
 #include "broker/registry/registry.h"
 
@@ -30,6 +31,8 @@ namespace belay::daemon {
 class Hub;
 class Listener;
 class Loop;
+struct Peer;
+class Relays;
 class Services;
 
 class Server {
@@ -49,6 +52,8 @@ class Server {
   base::Status OpenListeners(asio::io_context& io);
   base::Status OpenBroker();
   base::Status StartServing();
+  void StartListening();
+  void HandOver(base::UniqueFd connection, const Peer& peer);
   void DrainSessions();
   void Log(registry::LogLevel level, const std::string& text) const;
 
@@ -61,6 +66,7 @@ class Server {
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<grpc::Server> grpc_;
   std::thread loop_thread_;
+  std::unique_ptr<Relays> relays_;
 };
 
 }  // namespace belay::daemon

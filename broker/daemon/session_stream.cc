@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "broker/daemon/grpc_status.h"
+#include "broker/daemon/peer.h"
 
 namespace belay::daemon {
 
@@ -59,7 +60,7 @@ void SessionStream::OnBegun(bool ok) {
     return;
   }
   if (!hub_.draining()) Request(service_, loop_, hub_);
-  session_ = std::make_shared<Session>(hub_, this, context_.peer());
+  session_ = std::make_shared<Session>(hub_, this, std::string(PeerText(context_.peer())));
   ReadNext();
 }
 

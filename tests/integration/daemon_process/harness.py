@@ -51,7 +51,8 @@ class Belayd:
         line = self.process.stdout.readline().decode()
         if not line.startswith("belayd ready "):
             raise AssertionError("belayd did not get ready: %r\n%s" % (line, self.log_text()))
-        self.target = line.split()[2]
+        self.targets = line.split()[2:]
+        self.target = self.targets[0]
 
     def log_text(self):
         with open(self.log.name, encoding="utf-8", errors="replace") as log:

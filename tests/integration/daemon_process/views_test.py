@@ -1,5 +1,6 @@
 """The admin door, health and reflection: everything is visible (R15)."""
 
+import os
 import time
 
 import harness
@@ -66,6 +67,8 @@ class ViewsTest(harness.Test):
         self.assertEqual([(s.client_name, s.state, s.callbacks, s.handles, s.calls_waiting, s.calls_running)
                           for s in sessions],
                          [("host", "connected", 1, 1, 0, 1), ("client", "connected", 0, 1, 1, 0)])
+        # Who is behind a unix socket, the kernel says.
+        self.assertEqual([s.peer for s in sessions], ["uid=%d,pid=%d" % (os.getuid(), os.getpid())] * 2)
         stats = self.stub.GetStats(admin_pb2.GetStatsRequest())
         self.assertEqual((stats.sessions, stats.callbacks, stats.calls, stats.calls_in_flight), (2, 1, 1, 1))
         self.assertEqual(stats.epoch, self.host.welcome.epoch)
