@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/storage/rocksdb/errors.h"
+#include "broker/storage/rocksdb/format.h"
 #include "broker/storage/rocksdb/precondition.h"
 #include "broker/storage/rocksdb/record.h"
 #include "rocksdb/db.h"
@@ -24,57 +25,13 @@ constexpr std::size_t kUsualWriteBytes = 1024;
 StagedGroup::StagedGroup(const Engine& engine, const HeaderCache& cache,
                          const OldValues& old_values, Revision current_revision)
     : engine_(engine),
-      cache_(cache),
       old_values_(old_values),
       first_revision_(current_revision),
       revision_(current_revision),
+      states_(engine, cache),
       write_(std::make_unique<rocksdb::WriteBatch>(kUsualWriteBytes)) {}
 
 StagedGroup::~StagedGroup() = default;
-
-base::Result<StagedGroup::KeyState*> StagedGroup::Lookup(const Key& key,
-                                                         rocksdb::ColumnFamilyHandle* family,
-                                                         Want want) {
-  const auto [it, inserted] = states_.try_emplace(key);
-  KeyState* state = &it->second;
-  const auto is_enough = [&] {
-    return want == Want::kHeader || !state->exists || state->knows_value;
-  };
-  if (!inserted && is_enough()) return state;
-  if (inserted) {
-    if (const auto* known = cache_.Find(key.keyspace, key.bytes)) {
-      static_cast<HeaderCache::KeyHeader&>(*state) = *known;
-      if (is_enough()) return state;
-    }
-  }
-  if (Status status = Read(key, family, want, state); !status.ok()) {
-    states_.erase(it);  // not known: the next who asks must read for himself
-    return status;
-  }
-  return state;
-}
-
-// What the group has changed itself has its value here, so the database is right about the others.
-Status StagedGroup::Read(const Key& key, rocksdb::ColumnFamilyHandle* family, Want want,
-                         KeyState* state) {
-  rocksdb::PinnableSlice bytes;
-  const rocksdb::Status status =
-      engine_.db().Get(rocksdb::ReadOptions(), family, ToSlice(key.bytes), &bytes);
-  state->exists = false;
-  if (status.IsNotFound()) return {};
-  if (!status.ok()) return FromRocks(status, "reading key " + QuoteKey(key.bytes));
-  const std::optional<RecordView> record = DecodeRecord(ToView(bytes));
-  if (!record) return Corrupt("key " + QuoteKey(key.bytes) + ": its record is too short");
-  state->exists = true;
-  state->header = {record->create_revision, record->mod_revision, record->version,
-                   record->expires_at_ms};
-  if (want == Want::kValue) {
-    state->read_value = record->value;
-    state->value = state->read_value;
-    state->knows_value = true;
-  }
-  return {};
-}
 
 Status StagedGroup::FindRange(const Operation& range, const WriteBatch& batch,
                               rocksdb::ColumnFamilyHandle* family, std::uint64_t* found) {
@@ -92,8 +49,8 @@ Status StagedGroup::FindRange(const Operation& range, const WriteBatch& batch,
                     "LIMIT_EXCEEDED");
     }
     range_keys_.push_back(std::make_unique<std::string>(ToView(iterator->key())));
-    const Key key{batch.keyspace, *range_keys_.back()};
-    KeyState& state = states_[key];
+    const StagedKey key{batch.keyspace, *range_keys_.back()};
+    KeyState& state = states_.At(key);
     const std::optional<RecordView> record = DecodeRecord(ToView(iterator->value()));
     if (!record) return Corrupt("key " + QuoteKey(key.bytes) + ": its record is too short");
     state.exists = true;
@@ -113,7 +70,7 @@ void StagedGroup::AddOldValue(const KeyState& state, std::string_view key) {
   history_.Append(Row{state.header.mod_revision, RowKind::kOld, key, state.value});
 }
 
-void StagedGroup::AddPut(const Operation& operation, const Key& key,
+void StagedGroup::AddPut(const Operation& operation, const StagedKey& key,
                          rocksdb::ColumnFamilyHandle* family, KeyState* state) {
   const Revision revision = revision_ + 1;
   RecordHeader& header = state->header;
@@ -137,8 +94,8 @@ void StagedGroup::AddPut(const Operation& operation, const Key& key,
   history_.Append(Row{revision, RowKind::kPut, key.bytes, operation.value});
 }
 
-void StagedGroup::AddDelete(const Key& key, rocksdb::ColumnFamilyHandle* family, KeyState* state,
-                            std::uint32_t row_flags) {
+void StagedGroup::AddDelete(const StagedKey& key, rocksdb::ColumnFamilyHandle* family,
+                            KeyState* state, std::uint32_t row_flags) {
   *state = KeyState();
   Note(write_->Delete(family, ToSlice(key.bytes)));
   history_.Append(Row{revision_ + 1, RowKind::kDelete, key.bytes, {}, row_flags});
@@ -165,6 +122,10 @@ base::Result<CommitResult> StagedGroup::Stage(const WriteBatch& batch) {
   if (family == nullptr) return NoKeyspace(batch.keyspace);
   const bool wants_old = old_values_.AreKept(batch.keyspace);
 
+  if (batch.operations.size() > 1) {
+    const auto want = wants_old ? KeyStates::Want::kValue : KeyStates::Want::kHeader;
+    if (Status status = states_.LookupAll(batch, family, want); !status.ok()) return status;
+  }
   // First all that may refuse the batch, then all that changes something.
   std::vector<KeyState*> states;  // stable: unordered_map moves no elements
   states.reserve(batch.operations.size());
@@ -181,7 +142,8 @@ base::Result<CommitResult> StagedGroup::Stage(const WriteBatch& batch) {
     const bool wants_value = operation.precondition == Precondition::kValue ||
                              (wants_old && operation.kind != OperationKind::kCheck);
     base::Result<KeyState*> state =
-        Lookup({batch.keyspace, operation.key}, family, wants_value ? Want::kValue : Want::kHeader);
+        states_.Lookup({batch.keyspace, operation.key}, family,
+                       wants_value ? KeyStates::Want::kValue : KeyStates::Want::kHeader);
     if (!state.ok()) return state.status();
     const KeyState& found = **state;
     Status held = CheckPrecondition(operation, found.exists ? &found.header.mod_revision : nullptr,
@@ -198,7 +160,7 @@ base::Result<CommitResult> StagedGroup::Stage(const WriteBatch& batch) {
   result.revision = revision_ + 1;
   for (std::size_t i = 0; i < states.size(); ++i) {
     const Operation& operation = batch.operations[i];
-    const Key key{batch.keyspace, operation.key};
+    const StagedKey key{batch.keyspace, operation.key};
     if (operation.kind == OperationKind::kPut) {
       if (wants_old) AddOldValue(*states[i], key.bytes);
       AddPut(operation, key, family, states[i]);
@@ -209,8 +171,8 @@ base::Result<CommitResult> StagedGroup::Stage(const WriteBatch& batch) {
     }
   }
   for (const auto& range_key : range_keys_) {
-    const Key key{batch.keyspace, *range_key};
-    KeyState& state = states_[key];
+    const StagedKey key{batch.keyspace, *range_key};
+    KeyState& state = states_.At(key);
     AddOldValue(state, key.bytes);
     AddDelete(key, family, &state, 0);
     ++result.deleted_count;
@@ -223,12 +185,13 @@ Status StagedGroup::StageExpiry(KeyspaceId keyspace, std::span<const DueKey> key
   rocksdb::ColumnFamilyHandle* const family = engine_.family(keyspace);
   bool has_effect = false;
   for (const DueKey& due : keys) {
-    const Key key{keyspace, due.key};
+    const StagedKey key{keyspace, due.key};
     Note(
         write_->Delete(engine_.expiry_family(), EncodeExpiryKey({due.at_ms, keyspace, key.bytes})));
     if (family == nullptr) continue;
     const bool wants_old = old_values_.AreKept(keyspace);
-    auto state = Lookup(key, family, wants_old ? Want::kValue : Want::kHeader);
+    auto state =
+        states_.Lookup(key, family, wants_old ? KeyStates::Want::kValue : KeyStates::Want::kHeader);
     if (!state.ok()) return state.status();
     if (!(*state)->exists || (*state)->header.mod_revision != due.revision) continue;
     AddOldValue(**state, key.bytes);
@@ -242,10 +205,6 @@ Status StagedGroup::StageExpiry(KeyspaceId keyspace, std::span<const DueKey> key
 base::Result<rocksdb::WriteBatch*> StagedGroup::Finish() {
   if (!broken_.ok()) return broken_;
   return write_.get();
-}
-
-void StagedGroup::NoteIn(HeaderCache& cache) const noexcept {
-  for (const auto& [key, state] : states_) cache.Note(key.keyspace, key.bytes, state);
 }
 
 }  // namespace belay::storage

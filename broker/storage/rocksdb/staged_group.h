@@ -10,13 +10,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "broker/base/status.h"
 #include "broker/storage/rocksdb/engine.h"
-#include "broker/storage/rocksdb/format.h"
-#include "broker/storage/rocksdb/header_cache.h"
+#include "broker/storage/rocksdb/key_states.h"
 #include "broker/storage/rocksdb/old_values.h"
 #include "broker/storage/store.h"
 
@@ -61,36 +59,15 @@ class StagedGroup {
   // What to write; an error if it could not all be added.
   base::Result<rocksdb::WriteBatch*> Finish();
   // Tells the cache what is so once it is written.
-  void NoteIn(HeaderCache& cache) const noexcept;
+  void NoteIn(HeaderCache& cache) const noexcept { states_.NoteIn(cache); }
 
  private:
-  struct Key {
-    KeyspaceId keyspace;
-    std::string_view bytes;
-    bool operator==(const Key&) const = default;
-  };
-  struct Hash {
-    std::size_t operator()(const Key& key) const noexcept {
-      return std::hash<std::string_view>()(key.bytes) + key.keyspace;
-    }
-  };
-  struct KeyState : HeaderCache::KeyHeader {
-    bool knows_value = false;
-    std::string_view value;  // if it exists, and is known: of a batch, or:
-    std::string read_value;
-  };
-  // What is wanted of a key.
-  enum class Want { kHeader, kValue };
-
-  base::Result<KeyState*> Lookup(const Key& key, rocksdb::ColumnFamilyHandle* family, Want want);
-  base::Status Read(const Key& key, rocksdb::ColumnFamilyHandle* family, Want want,
-                    KeyState* state);
   base::Status FindRange(const Operation& range, const WriteBatch& batch,
                          rocksdb::ColumnFamilyHandle* family, std::uint64_t* found);
   void AddOldValue(const KeyState& state, std::string_view key);
-  void AddPut(const Operation& operation, const Key& key, rocksdb::ColumnFamilyHandle* family,
+  void AddPut(const Operation& operation, const StagedKey& key, rocksdb::ColumnFamilyHandle* family,
               KeyState* state);
-  void AddDelete(const Key& key, rocksdb::ColumnFamilyHandle* family, KeyState* state,
+  void AddDelete(const StagedKey& key, rocksdb::ColumnFamilyHandle* family, KeyState* state,
                  std::uint32_t row_flags);
   // Closes the commit: what was added since is the next revision.
   void AddHistory(KeyspaceId keyspace);
@@ -99,12 +76,10 @@ class StagedGroup {
   void Note(const rocksdb::Status& added);
 
   const Engine& engine_;
-  const HeaderCache& cache_;
   const OldValues& old_values_;
   const Revision first_revision_;
   Revision revision_;
-  // Keys point into the batches, or into range_keys_.
-  std::unordered_map<Key, KeyState, Hash> states_;
+  KeyStates states_;  // keys point into the batches, or into range_keys_
   std::vector<std::unique_ptr<std::string>> range_keys_;
   RowBlockBuilder history_;  // of the commit that is being staged
   std::unique_ptr<rocksdb::WriteBatch> write_;
