@@ -82,9 +82,10 @@ def run_belayd(*arguments, env=None):
 class Session:
     """One stream. Operations received wait in a queue, in order; the stream's end is the last of them."""
 
-    def __init__(self, target, name="client", hello=True):
-        self.channel = grpc.insecure_channel(
-            target, options=[("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)])
+    def __init__(self, target, name="client", hello=True, credentials=None):
+        options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+        self.channel = (grpc.secure_channel(target, credentials, options) if credentials else
+                        grpc.insecure_channel(target, options))
         self.sequence = 0
         self.request_id = 0
         self.ack = 0
