@@ -54,6 +54,14 @@ constexpr std::array kSettings = {
     Description{"max-handles", "Callbacks and handles of one session"},
     Description{"max-snapshots", "Snapshots of the store that one session may hold"},
     Description{"max-store-requests", "Unanswered store requests of one session"},
+    Description{"max-unacked-bytes",
+                "Output kept for a client that may resume, until it is acknowledged"},
+    Description{
+        "session-grace",
+        "How long a session may outlive its connection: 30s; 0: it never does (default 30s)"},
+    Description{"session-lease",
+                "How long a client may be silent before its connection counts as lost; 0: for ever "
+                "(default 15s)"},
 };
 constexpr const char* kPlaintext = "allow-plaintext-loopback";
 
@@ -163,7 +171,9 @@ Status Check(const Settings& settings, Config* config) {
   }
   for (const auto& [name, duration_ms] :
        {std::pair{"drain-timeout", &config->drain_timeout_ms},
-        std::pair{"handshake-timeout", &config->handshake_timeout_ms}}) {
+        std::pair{"handshake-timeout", &config->handshake_timeout_ms},
+        std::pair{"session-grace", &config->limits.session_grace_ms},
+        std::pair{"session-lease", &config->limits.session_lease_ms}}) {
     if (auto status = ReadDuration(settings, name, duration_ms); !status.ok()) return status;
   }
   Limits& limits = config->limits;
@@ -174,6 +184,7 @@ Status Check(const Settings& settings, Config* config) {
         std::pair{"max-handles", &limits.max_handles},
         std::pair{"max-snapshots", &limits.max_snapshots},
         std::pair{"max-store-requests", &limits.max_store_requests},
+        std::pair{"max-unacked-bytes", &limits.max_unacked_bytes},
         std::pair{"max-connections", &config->max_connections},
         std::pair{"max-connections-per-origin", &config->max_connections_per_origin}}) {
     if (auto status = ReadBound(settings, name, bound); !status.ok()) return status;

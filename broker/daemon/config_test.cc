@@ -112,6 +112,20 @@ TEST(Config, Durations) {
     EXPECT_EQ(drain(bad), -1) << bad;
 }
 
+TEST(Config, W3_GraceAndLeaseOfSessions) {
+  const auto parsed = Parse({"--listen", "unix:/a", "--session-grace", "2s", "--session-lease",
+                             "300ms", "--max-unacked-bytes", "77"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+  EXPECT_EQ(parsed->config.limits.session_grace_ms, 2'000);
+  EXPECT_EQ(parsed->config.limits.session_lease_ms, 300);
+  EXPECT_EQ(parsed->config.limits.max_unacked_bytes, 77U);
+  EXPECT_EQ(Parse({"--listen", "unix:/a", "--session-grace", "0"})->config.limits.session_grace_ms,
+            0);
+  const auto bad = Parse({"--listen", "unix:/a", "--session-lease", "1h"});
+  ASSERT_FALSE(bad.ok());
+  EXPECT_NE(bad.status().message().find("session-lease"), std::string::npos);
+}
+
 TEST(Config, HelpAndVersion) {
   EXPECT_NE(Parse({"--help"})->print_and_exit.find("BELAYD_SOCKET_MODE"), std::string::npos);
   EXPECT_EQ(Parse({"--version"})->print_and_exit.find("belayd "), 0U);
