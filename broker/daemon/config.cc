@@ -25,8 +25,15 @@ struct Description {
 
 constexpr std::array kSettings = {
     Description{"listen",
-                "Where to listen: unix:/path, or 127.0.0.1:port with --allow-plaintext-loopback; "
-                "repeatable"},
+                "Where to listen: unix:/path, address:port with --tls-cert, or 127.0.0.1:port with "
+                "--allow-plaintext-loopback; repeatable"},
+    Description{
+        "tls-cert",
+        "PEM file of the certificate, and of those up to its root: TCP speaks TLS; read again "
+        "when it changes, like the other two"},
+    Description{"tls-key", "PEM file of the certificate's key"},
+    Description{"tls-client-ca",
+                "PEM file of authorities: clients on TCP must have a certificate of one of them"},
     Description{"data", "Folder of the store, made if missing; none: no store"},
     Description{"backup-dir", "Folder in which clients may have backups made; none: they may not"},
     Description{"log-level", "trace, debug, info, warning, error, off (default info)"},
@@ -47,6 +54,14 @@ constexpr std::array kSettings = {
     Description{"max-handles", "Callbacks and handles of one session"},
     Description{"max-snapshots", "Snapshots of the store that one session may hold"},
     Description{"max-store-requests", "Unanswered store requests of one session"},
+    Description{"max-unacked-bytes",
+                "Output kept for a client that may resume, until it is acknowledged"},
+    Description{
+        "session-grace",
+        "How long a session may outlive its connection: 30s; 0: it never does (default 30s)"},
+    Description{"session-lease",
+                "How long a client may be silent before its connection counts as lost; 0: for ever "
+                "(default 15s)"},
 };
 constexpr const char* kPlaintext = "allow-plaintext-loopback";
 
@@ -93,6 +108,22 @@ Status ReadBound(const Settings& settings, const std::string& name, std::uint32_
   return {};
 }
 
+Result<TcpUse> CheckTcp(const Config& config) {
+  const bool has_tls = !config.tls_certificate.empty();
+  if (has_tls != !config.tls_key.empty() || (!has_tls && !config.tls_client_ca.empty())) {
+    return Status(Code::kInvalidArgument,
+                  "TLS needs both tls-cert and tls-key; tls-client-ca is in addition to them");
+  }
+  if (has_tls && config.allow_plaintext_loopback) {
+    return Status(
+        Code::kInvalidArgument,
+        "allow-plaintext-loopback and tls-cert exclude each other: with a certificate every "
+        "TCP listener speaks TLS; local clients have unix sockets");
+  }
+  if (has_tls) return TcpUse::kTls;
+  return config.allow_plaintext_loopback ? TcpUse::kPlaintextOnLoopback : TcpUse::kNone;
+}
+
 Status Check(const Settings& settings, Config* config) {
   if (const auto* const setting = settings.Find(kPlaintext)) {
     const std::string& value = setting->values.back();
@@ -100,6 +131,13 @@ Status Check(const Settings& settings, Config* config) {
       return Bad(*setting, kPlaintext, "must be true or false");
     config->allow_plaintext_loopback = value == "true" || value == "1";
   }
+  for (const auto& [name, file] :
+       {std::pair{"tls-cert", &config->tls_certificate}, std::pair{"tls-key", &config->tls_key},
+        std::pair{"tls-client-ca", &config->tls_client_ca}}) {
+    if (const auto* const setting = settings.Find(name)) *file = setting->values.back();
+  }
+  const auto tcp = CheckTcp(*config);
+  if (!tcp.ok()) return tcp.status();
   const auto* const listen = settings.Find("listen");
   if (listen == nullptr) {
     return Status(Code::kInvalidArgument,
@@ -107,7 +145,7 @@ Status Check(const Settings& settings, Config* config) {
                   "\"listen\" in the configuration file)");
   }
   for (const std::string& text : listen->values) {
-    auto address = ParseListenAddress(text, config->allow_plaintext_loopback);
+    auto address = ParseListenAddress(text, *tcp);
     if (!address.ok()) return address.status();
     config->listen.push_back(std::move(*address));
   }
@@ -133,7 +171,9 @@ Status Check(const Settings& settings, Config* config) {
   }
   for (const auto& [name, duration_ms] :
        {std::pair{"drain-timeout", &config->drain_timeout_ms},
-        std::pair{"handshake-timeout", &config->handshake_timeout_ms}}) {
+        std::pair{"handshake-timeout", &config->handshake_timeout_ms},
+        std::pair{"session-grace", &config->limits.session_grace_ms},
+        std::pair{"session-lease", &config->limits.session_lease_ms}}) {
     if (auto status = ReadDuration(settings, name, duration_ms); !status.ok()) return status;
   }
   Limits& limits = config->limits;
@@ -144,6 +184,7 @@ Status Check(const Settings& settings, Config* config) {
         std::pair{"max-handles", &limits.max_handles},
         std::pair{"max-snapshots", &limits.max_snapshots},
         std::pair{"max-store-requests", &limits.max_store_requests},
+        std::pair{"max-unacked-bytes", &limits.max_unacked_bytes},
         std::pair{"max-connections", &config->max_connections},
         std::pair{"max-connections-per-origin", &config->max_connections_per_origin}}) {
     if (auto status = ReadBound(settings, name, bound); !status.ok()) return status;

@@ -28,7 +28,12 @@ struct Config {
   std::string log_level = "info";
   std::uint32_t socket_mode = 0660;
   std::int64_t drain_timeout_ms = 10'000;
-  bool allow_plaintext_loopback = false;
+  bool allow_plaintext_loopback = false;  // REQUIRES: no TLS
+  // PEM files, read again when they change. With a certificate every TCP listener speaks TLS; with an
+  // authority, clients must have a certificate of its, too.
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string tls_client_ca;
   int ready_fd = -1;
   Limits limits;
   GuardedListeners guarded_listeners = GuardedListeners::kTcp;

@@ -21,29 +21,52 @@ Result<ParsedConfig> Parse(std::vector<const char*> arguments) {
 }
 
 TEST(ListenAddress, Unix) {
-  EXPECT_EQ(ParseListenAddress("unix:/run/b.sock", false)->path, "/run/b.sock");
-  EXPECT_EQ(ParseListenAddress("unix:///run/b.sock", false)->path, "/run/b.sock");
-  EXPECT_EQ(ParseListenAddress("unix:b.sock", false)->path, "b.sock");
-  EXPECT_EQ(ToString(*ParseListenAddress("unix:/run/b.sock", false)), "unix:/run/b.sock");
-  EXPECT_EQ(ParseListenAddress("unix:", false).code(), Code::kInvalidArgument);
-  EXPECT_TRUE(ParseListenAddress("unix:" + std::string(107, 'x'), false).ok());
-  EXPECT_EQ(ParseListenAddress("unix:" + std::string(108, 'x'), false).code(),
+  EXPECT_EQ(ParseListenAddress("unix:/run/b.sock", TcpUse::kNone)->path, "/run/b.sock");
+  EXPECT_EQ(ParseListenAddress("unix:///run/b.sock", TcpUse::kNone)->path, "/run/b.sock");
+  EXPECT_EQ(ParseListenAddress("unix:b.sock", TcpUse::kNone)->path, "b.sock");
+  EXPECT_EQ(ToString(*ParseListenAddress("unix:/run/b.sock", TcpUse::kNone)), "unix:/run/b.sock");
+  EXPECT_EQ(ParseListenAddress("unix:", TcpUse::kNone).code(), Code::kInvalidArgument);
+  EXPECT_TRUE(ParseListenAddress("unix:" + std::string(107, 'x'), TcpUse::kNone).ok());
+  EXPECT_EQ(ParseListenAddress("unix:" + std::string(108, 'x'), TcpUse::kNone).code(),
             Code::kInvalidArgument);
 }
 
 TEST(ListenAddress, TcpIsForLoopbackAndOnRequest) {
-  const auto v4 = ParseListenAddress("127.0.0.1:7411", true);
+  const auto v4 = ParseListenAddress("127.0.0.1:7411", TcpUse::kPlaintextOnLoopback);
   ASSERT_TRUE(v4.ok());
   EXPECT_FALSE(v4->is_unix());
   EXPECT_EQ(v4->host, "127.0.0.1");
   EXPECT_EQ(v4->port, 7411);
-  EXPECT_EQ(ToString(*ParseListenAddress("[::1]:1", true)), "[::1]:1");
+  EXPECT_EQ(ToString(*ParseListenAddress("[::1]:1", TcpUse::kPlaintextOnLoopback)), "[::1]:1");
   for (const char* text :
        {"127.0.0.1", ":1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "localhost:1",
         "0.0.0.0:1", "[::]:1", "192.168.0.1:1", "", "/run/b.sock"}) {
-    EXPECT_EQ(ParseListenAddress(text, true).code(), Code::kInvalidArgument) << text;
+    EXPECT_EQ(ParseListenAddress(text, TcpUse::kPlaintextOnLoopback).code(), Code::kInvalidArgument)
+        << text;
   }
-  EXPECT_EQ(ParseListenAddress("127.0.0.1:7411", false).code(), Code::kInvalidArgument);
+  EXPECT_EQ(ParseListenAddress("127.0.0.1:7411", TcpUse::kNone).code(), Code::kInvalidArgument);
+}
+
+TEST(ListenAddress, TcpIsForAnyAddressWithTls) {
+  for (const char* text : {"0.0.0.0:1", "[::]:1", "192.168.0.1:1", "127.0.0.1:1"})
+    EXPECT_TRUE(ParseListenAddress(text, TcpUse::kTls).ok()) << text;
+  EXPECT_EQ(ParseListenAddress("localhost:1", TcpUse::kTls).code(), Code::kInvalidArgument);
+  const auto refused = ParseListenAddress("0.0.0.0:1", TcpUse::kPlaintextOnLoopback);
+  EXPECT_NE(refused.status().message().find("--tls-cert"), std::string::npos);
+}
+
+TEST(Config, TlsFilesBelongTogether) {
+  const auto code = [](std::vector<const char*> arguments) {
+    arguments.insert(arguments.end(), {"--listen", "unix:/a"});
+    return Parse(std::move(arguments)).code();
+  };
+  EXPECT_EQ(code({"--tls-cert", "c", "--tls-key", "k"}), Code::kOk);
+  EXPECT_EQ(code({"--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"}), Code::kOk);
+  EXPECT_EQ(code({"--tls-cert", "c"}), Code::kInvalidArgument);
+  EXPECT_EQ(code({"--tls-key", "k"}), Code::kInvalidArgument);
+  EXPECT_EQ(code({"--tls-client-ca", "a"}), Code::kInvalidArgument);
+  EXPECT_EQ(code({"--tls-cert", "c", "--tls-key", "k", "--allow-plaintext-loopback"}),
+            Code::kInvalidArgument);
 }
 
 TEST(Config, Flags) {
@@ -87,6 +110,20 @@ TEST(Config, Durations) {
   EXPECT_EQ(drain("3ms"), 3);
   for (const char* bad : {"", "s", "ms", "-1", "1h", "1.5s", "99999999999999999999"})
     EXPECT_EQ(drain(bad), -1) << bad;
+}
+
+TEST(Config, W3_GraceAndLeaseOfSessions) {
+  const auto parsed = Parse({"--listen", "unix:/a", "--session-grace", "2s", "--session-lease",
+                             "300ms", "--max-unacked-bytes", "77"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+  EXPECT_EQ(parsed->config.limits.session_grace_ms, 2'000);
+  EXPECT_EQ(parsed->config.limits.session_lease_ms, 300);
+  EXPECT_EQ(parsed->config.limits.max_unacked_bytes, 77U);
+  EXPECT_EQ(Parse({"--listen", "unix:/a", "--session-grace", "0"})->config.limits.session_grace_ms,
+            0);
+  const auto bad = Parse({"--listen", "unix:/a", "--session-lease", "1h"});
+  ASSERT_FALSE(bad.ok());
+  EXPECT_NE(bad.status().message().find("session-lease"), std::string::npos);
 }
 
 TEST(Config, HelpAndVersion) {

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 
 namespace belay::daemon {
 
@@ -32,6 +34,10 @@ class Endpoint {
   virtual bool HasBuffered() const = 0;
   // Nothing more will be written; the other side may still be read.
   virtual void EndWriting() = 0;
+  // The common name of the certificate that the other side has proved to hold; empty if it had none.
+  virtual std::string CertificateName() const { return {}; }
+  // After kFailed: what the other side did wrong; empty if it is only gone.
+  virtual std::string_view failure() const { return {}; }
 };
 
 // The bytes as they are on a non-blocking socket, which outlives it.

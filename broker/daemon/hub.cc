@@ -25,9 +25,8 @@ HostCall Hub::InvokeAsync(registry::Handle handle, registry::Request request,
   return std::exchange(started_, {});
 }
 
-void Hub::Cancel(HostCall call) {
-  if (const auto found = sessions_.find(call.session_id); found != sessions_.end())
-    found->second->CancelRunning(call.call_id);
+void Hub::Cancel(HostCall call, const base::Status& why) {
+  if (const auto session = Find(call.session_id)) session->CancelRunning(call.call_id, why);
 }
 
 std::int64_t Hub::DeadlineFor(std::uint32_t timeout_ms) const {
@@ -47,6 +46,26 @@ void Hub::Remove(std::uint64_t session_id) {
   CheckDrained();
 }
 
+std::shared_ptr<Session> Hub::Find(std::uint64_t session_id) const {
+  const auto found = sessions_.find(session_id);
+  return found != sessions_.end() ? found->second : nullptr;
+}
+
+// A copy: sessions may end, and leave the table, while something is done with them.
+std::vector<std::shared_ptr<Session>> Hub::Sessions() const {
+  std::vector<std::shared_ptr<Session>> sessions;
+  for (const auto& [id, session] : sessions_) sessions.push_back(session);
+  return sessions;
+}
+
+void Hub::EndOlderLives(const Session& newer) {
+  const base::Status taken_over(base::Code::kAborted,
+                                "a newer incarnation of this client has connected", "TAKEN_OVER");
+  for (const auto& session : Sessions()) {
+    if (session->IsOlderLifeOf(newer)) session->Close(taken_over);
+  }
+}
+
 std::vector<SessionView> Hub::ViewSessions() const {
   std::vector<SessionView> views;
   views.reserve(sessions_.size());
@@ -57,17 +76,12 @@ std::vector<SessionView> Hub::ViewSessions() const {
 void Hub::Drain(std::function<void()> done) {
   draining_ = true;
   drained_ = std::move(done);
-  // A session may end, and leave the table, while it is told.
-  std::vector<std::shared_ptr<Session>> sessions;
-  for (const auto& [id, session] : sessions_) sessions.push_back(session);
-  for (const auto& session : sessions) session->Drain();
+  for (const auto& session : Sessions()) session->Drain();
   CheckDrained();
 }
 
 void Hub::EndSessions() {
-  std::vector<std::shared_ptr<Session>> sessions;
-  for (const auto& [id, session] : sessions_) sessions.push_back(session);
-  for (const auto& session : sessions) session->Close(ShuttingDown());
+  for (const auto& session : Sessions()) session->Close(ShuttingDown());
 }
 
 void Hub::CheckDrained() {

@@ -42,7 +42,7 @@ struct SessionView {
   std::uint64_t session_id = 0;
   std::string client_name;
   std::string instance;
-  std::string state;
+  std::string state;  // "connected", "suspended"
   std::string peer;
   std::uint64_t callbacks = 0;
   std::uint64_t handles = 0;
@@ -90,8 +90,9 @@ class Hub {
                        registry::AsyncCall::Done done);
   // To be called by the host that takes a call, on the loop's thread.
   void NoteStarted(HostCall call) { started_ = call; }
-  // Asks the host to give up; it still owes a result. Loop's thread only.
-  void Cancel(HostCall call);
+  // Nobody waits for the call any longer. If its host has not been sent it, it ends now, with `why` and NOT_SENT;
+  // else the host is asked to give up, and still owes a result. Loop's thread only.
+  void Cancel(HostCall call, const base::Status& why);
   // Absolute, from a wire timeout; 0 stands for the default.
   std::int64_t DeadlineFor(std::uint32_t timeout_ms) const;
 
@@ -99,6 +100,10 @@ class Hub {
   std::uint64_t NextSessionId() { return ++last_session_id_; }
   void Add(std::shared_ptr<Session> session);
   void Remove(std::uint64_t session_id);
+  // Null if there is none.
+  std::shared_ptr<Session> Find(std::uint64_t session_id) const;
+  // Ends the sessions that earlier lives of its client have left behind.
+  void EndOlderLives(const Session& newer);
   std::vector<SessionView> ViewSessions() const;
   // Tells all clients that the broker ends, refuses new work, and ends each session once its calls are
   // answered. `done` runs when no session is left.
@@ -120,6 +125,7 @@ class Hub {
 
  private:
   void CheckDrained();
+  std::vector<std::shared_ptr<Session>> Sessions() const;
 
   const HubOptions options_;
   HostCall started_;

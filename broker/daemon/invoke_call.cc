@@ -87,16 +87,19 @@ void InvokeCall::OnOutcome(registry::Outcome outcome) {
 }
 
 void InvokeCall::OnDeadline() {
-  Answer({Status(Code::kDeadlineExceeded, "the callback did not answer before the deadline"),
-          Certainty::kSentUnknown,
-          {}});
+  GiveUp(Status(Code::kDeadlineExceeded, "the callback did not answer before the deadline"));
 }
 
 void InvokeCall::OnGone(bool) {
   const auto self = std::move(self_gone_);
-  if (is_answered_) return;
-  hub_.Cancel(host_call_);
-  Answer({Status(Code::kCancelled, "the caller is gone"), Certainty::kSentUnknown, {}});
+  if (!is_answered_) GiveUp(Status(Code::kCancelled, "the caller is gone"));
+}
+
+void InvokeCall::GiveUp(const Status& why) {
+  const auto self = shared_from_this();
+  // Answers if the call was never sent.
+  hub_.Cancel(host_call_, why);
+  Answer({why, Certainty::kSentUnknown, {}});
 }
 
 void InvokeCall::Answer(registry::Outcome outcome) {

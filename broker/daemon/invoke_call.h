@@ -38,6 +38,7 @@ class InvokeCall final : private Deadlines::Entry, public std::enable_shared_fro
   void Start();
   std::int64_t DeadlineNs() const;
   void OnOutcome(registry::Outcome outcome);
+  void GiveUp(const base::Status& why);
   void Answer(registry::Outcome outcome);
 
   BrokerService& service_;

@@ -16,6 +16,13 @@ struct Limits {
   std::uint32_t max_snapshots = 256;         // each keeps old values on disk
   std::uint32_t max_store_requests = 1'024;  // not yet answered
 
+  // How long a session may outlive its connection, at most; 0: it never does.
+  std::int64_t session_grace_ms = 30'000;
+  // After how long a silent client's connection may count as lost, at most; 0: silence is no loss.
+  std::int64_t session_lease_ms = 15'000;
+  // Output kept for a client of such a session until it is acknowledged. More ends the session.
+  std::uint32_t max_unacked_bytes = 128U << 20U;
+
   std::uint32_t default_call_timeout_ms = 30'000;
   // Frames towards a client are packed up to this, unless a single operation is larger.
   std::size_t pack_bytes = std::size_t{1} << 20U;

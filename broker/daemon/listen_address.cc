@@ -35,7 +35,7 @@ Result<ListenAddress> ParseUnix(std::string_view text) {
 
 }  // namespace
 
-Result<ListenAddress> ParseListenAddress(std::string_view text, bool allow_plaintext_loopback) {
+Result<ListenAddress> ParseListenAddress(std::string_view text, TcpUse tcp) {
   if (text.starts_with(kUnixPrefix)) return ParseUnix(text);
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0) {
@@ -53,15 +53,17 @@ Result<ListenAddress> ParseListenAddress(std::string_view text, bool allow_plain
   asio::error_code error;
   const asio::ip::address ip = asio::ip::make_address(address.host, error);
   if (error) return Bad(text, "the host must be an IP address, such as 127.0.0.1");
+  if (tcp == TcpUse::kTls) return address;
   if (!ip.is_loopback()) {
     return Bad(
         text,
-        "TCP is not encrypted yet, so only loopback addresses are allowed (127.0.0.1 or [::1])");
+        "beyond this machine only TLS is spoken: give --tls-cert and --tls-key, or listen on "
+        "127.0.0.1 or [::1]");
   }
-  if (!allow_plaintext_loopback) {
+  if (tcp == TcpUse::kNone) {
     return Bad(text,
                "every user of this machine could connect; if that is meant, add "
-               "--allow-plaintext-loopback");
+               "--allow-plaintext-loopback, else give --tls-cert and --tls-key");
   }
   return address;
 }

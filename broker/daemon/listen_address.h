@@ -1,7 +1,8 @@
 // Where to listen, as the configuration says it.
 //
 //   unix:/run/belay/belay.sock    a unix socket; the default way
-//   127.0.0.1:7411, [::1]:7411    loopback TCP, in plaintext, and only if that was asked for
+//   0.0.0.0:7411, [::]:7411       TCP with TLS, once there is a certificate
+//   127.0.0.1:7411, [::1]:7411    loopback TCP in plaintext, only if that was asked for
 //
 // Thread safety: values and pure functions.
 #pragma once
@@ -22,13 +23,15 @@ struct ListenAddress {
   bool is_unix() const { return !path.empty(); }
 
   std::string path;  // of a unix socket; else empty
-  std::string host;  // a loopback address
+  std::string host;  // an IP address
   std::uint16_t port = 0;
 };
 
+// What TCP may be used for.
+enum class TcpUse : std::uint8_t { kNone, kPlaintextOnLoopback, kTls };
+
 // INVALID_ARGUMENT names what is wrong with it and what to write instead.
-base::Result<ListenAddress> ParseListenAddress(std::string_view text,
-                                               bool allow_plaintext_loopback);
+base::Result<ListenAddress> ParseListenAddress(std::string_view text, TcpUse tcp);
 
 // "unix:/path" or "host:port".
 std::string ToString(const ListenAddress& address);

@@ -64,5 +64,50 @@ TEST(Outbox, AckOnlyTakesNoNumber) {
   EXPECT_EQ(outbox.Take(5)->message->first_sequence(), 1U);
 }
 
+TEST(Outbox, W9_KeepsWhatItGaveOutUntilItIsAcknowledged) {
+  Outbox outbox(200);
+  outbox.KeepUntilAcked();
+  for (std::uint64_t i = 1; i <= 6; ++i) outbox.Add(40).mutable_pong()->set_nonce(i);
+  int frames = 0;
+  while (outbox.Take(0)) ++frames;
+  ASSERT_EQ(frames, 6);  // of one operation each
+  EXPECT_EQ(outbox.queued_bytes(), 0U);
+  const auto kept_bytes = outbox.kept_bytes();
+  EXPECT_GT(kept_bytes, 0U);
+  outbox.OnAck(2);
+  EXPECT_LT(outbox.kept_bytes(), kept_bytes);
+  outbox.Rewind().mutable_welcome()->set_session_id(9);
+  outbox.Add(40).mutable_pong()->set_nonce(7);
+  const auto greeting = outbox.Take(5);
+  EXPECT_EQ(greeting->message->first_sequence(), 0U);
+  EXPECT_EQ(greeting->message->ack(), 5U);
+  EXPECT_EQ(greeting->message->operations(0).welcome().session_id(), 9U);
+  for (std::uint64_t number = 3; number <= 7; ++number) {
+    const auto frame = outbox.Take(8);
+    ASSERT_NE(frame, nullptr);
+    EXPECT_EQ(frame->message->first_sequence(), number);
+    EXPECT_EQ(frame->message->ack(), 8U);
+    ASSERT_EQ(frame->message->operations_size(), 1);
+    EXPECT_EQ(frame->message->operations(0).pong().nonce(), number);
+  }
+  EXPECT_EQ(outbox.Take(0), nullptr);
+  outbox.OnAck(7);
+  EXPECT_EQ(outbox.kept_bytes(), 0U);
+}
+
+TEST(Outbox, W4_FindsWhatNoFrameHasCarriedAndNothingElse) {
+  Outbox outbox(250);
+  outbox.KeepUntilAcked();
+  for (std::uint64_t i = 1; i <= 3; ++i) outbox.Add(40).mutable_pong()->set_nonce(i);
+  ASSERT_EQ(outbox.Take(0)->message->operations_size(), 2);
+  EXPECT_EQ(outbox.FindUnsent(2), nullptr);
+  EXPECT_EQ(outbox.FindUnsent(4), nullptr);
+  ASSERT_NE(outbox.FindUnsent(3), nullptr);
+  EXPECT_EQ(outbox.FindUnsent(3)->pong().nonce(), 3U);
+  outbox.Rewind();
+  EXPECT_EQ(outbox.FindUnsent(2), nullptr) << "it is sent again, but was sent";
+  EXPECT_NE(outbox.FindUnsent(3), nullptr);
+}
+
 }  // namespace
 }  // namespace belay::daemon

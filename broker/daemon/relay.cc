@@ -2,9 +2,12 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <asio/post.hpp>
 #include <cerrno>
 #include <chrono>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -21,10 +24,13 @@ namespace {
 
 // The preface and the header of the first SETTINGS: more is not read from a client before it has joined.
 constexpr std::size_t kOpeningBytes = 24 + FrameScanner::kHeaderBytes;
+// Fits, behind an IPv6 address and a port, into the name of a peer.
+constexpr std::size_t kMaxCertificateNameBytes = 40;
 
 }  // namespace
 
-Relay::Relay(Relays& relays, UniqueFd client, Peer peer, ConnectionCaps::Ticket ticket)
+Relay::Relay(Relays& relays, UniqueFd client, std::unique_ptr<Endpoint> endpoint, Peer peer,
+             ConnectionCaps::Ticket ticket)
     : relays_(relays),
       peer_(std::move(peer)),
       ticket_(std::move(ticket)),
@@ -33,14 +39,15 @@ Relay::Relay(Relays& relays, UniqueFd client, Peer peer, ConnectionCaps::Ticket 
       client_(relays.io()),
       server_(relays.io()) {
   // What cannot be waited for is ended by the first wait.
-  (void)Attach(client_, std::move(client));
+  (void)Attach(client_, std::move(client), std::move(endpoint));
 }
 
-Status Relay::Attach(Side& side, UniqueFd fd) {
+Status Relay::Attach(Side& side, UniqueFd fd, std::unique_ptr<Endpoint> endpoint) {
   asio::error_code error;
   side.descriptor.assign(fd.get(), error);
   if (error) return Status(Code::kUnavailable, "cannot wait for it: " + error.message());
-  side.endpoint = MakeSocketEndpoint(fd.Release());
+  (void)fd.Release();
+  side.endpoint = std::move(endpoint);
   return {};
 }
 
@@ -103,8 +110,14 @@ void Relay::Read(Direction& direction) {
     case Progress::kWantWrite:
       return Await(stream_descriptor::wait_write, direction.from, direction, &Relay::Read);
     case Progress::kEnd: return OnEnd(direction);
-    case Progress::kFailed: return End();
+    case Progress::kFailed: return OnFailed(direction);
   }
+}
+
+void Relay::OnFailed(const Direction& direction) {
+  const std::string_view failure = direction.from.endpoint->failure();
+  if (failure.empty()) return End();
+  Refuse(Status(Code::kUnauthenticated, std::string(failure), "TLS"));
 }
 
 void Relay::Pass(Direction& direction, std::span<const std::uint8_t> bytes) {
@@ -162,14 +175,35 @@ void Relay::OnEnd(Direction& direction) {
   if (&direction == &down_) End();
 }
 
+Status Relay::AddCertificateName() {
+  const std::string name = client_.endpoint->CertificateName();
+  if (name.empty()) return {};
+  const bool is_fit =
+      name.size() <= kMaxCertificateNameBytes && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '.' || c == '_' || c == '-';
+      });
+  if (!is_fit) {
+    return Status(Code::kUnauthenticated,
+                  "the common name of its certificate must have at most " +
+                      std::to_string(kMaxCertificateNameBytes) +
+                      " bytes, letters, digits, dots, hyphens and underscores",
+                  "CERTIFICATE_NAME");
+  }
+  peer_.text += ",cert=" + name;
+  return {};
+}
+
 Status Relay::Join() {
+  if (auto status = AddCertificateName(); !status.ok()) return status;
   std::array<int, 2> fds{-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) != 0)
     return Status(Code::kUnavailable,
                   "no descriptors for its way to gRPC: " + std::generic_category().message(errno));
   handshake_timer_.cancel();
   UniqueFd of_grpc(fds[1]);
-  if (auto status = Attach(server_, UniqueFd(fds[0])); !status.ok()) return status;
+  if (auto status = Attach(server_, UniqueFd(fds[0]), MakeSocketEndpoint(fds[0])); !status.ok())
+    return status;
   relays_.HandOver(std::move(of_grpc), peer_);
   ReadOn(down_);
   return {};

@@ -39,8 +39,9 @@ using RelayBuffer = std::array<std::uint8_t, kRelayBufferBytes>;
 
 class Relay : public std::enable_shared_from_this<Relay> {
  public:
-  // REQUIRES: `client` is connected and non-blocking; `relays` outlives this.
-  Relay(Relays& relays, base::UniqueFd client, Peer peer, ConnectionCaps::Ticket ticket);
+  // REQUIRES: `client` is connected and non-blocking, `endpoint` is on it; `relays` outlives this.
+  Relay(Relays& relays, base::UniqueFd client, std::unique_ptr<Endpoint> endpoint, Peer peer,
+        ConnectionCaps::Ticket ticket);
 
   void Start();
   // Passes on what gRPC wrote last, as far as the client takes it at once, and ends.
@@ -61,7 +62,9 @@ class Relay : public std::enable_shared_from_this<Relay> {
   };
   using Step = void (Relay::*)(Direction&);
 
-  static base::Status Attach(Side& side, base::UniqueFd fd);
+  static base::Status Attach(Side& side, base::UniqueFd fd, std::unique_ptr<Endpoint> endpoint);
+  void OnFailed(const Direction& direction);
+  base::Status AddCertificateName();
   bool is_joined() const { return server_.endpoint != nullptr; }
   void Await(asio::posix::stream_descriptor::wait_type ready, Side& side, Direction& direction,
              Step step);
@@ -77,7 +80,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
   void End();
 
   Relays& relays_;
-  const Peer peer_;
+  Peer peer_;
   ConnectionCaps::Ticket ticket_;
   Http2Guard guard_;
   asio::steady_timer handshake_timer_;

@@ -22,17 +22,18 @@ Relays::Relays(const RelayOptions& options, Taker taker, registry::LogFunction l
 
 Relays::~Relays() { Stop(); }
 
-void Relays::Admit(UniqueFd connection) {
+void Relays::Admit(UniqueFd connection, std::unique_ptr<Endpoint> endpoint) {
   auto peer = PeerOf(connection.get());
   if (!peer.ok()) return;  // gone already
   auto ticket = caps_.Enter(peer->origin);
   if (!ticket.ok())
     return refusals_.Refused(ticket.status().reason(), peer->text, ticket.status().message());
-  asio::post(io_, [this, relay = std::make_shared<Relay>(*this, std::move(connection),
-                                                         std::move(*peer), std::move(*ticket))] {
-    live_.emplace(relay, 0);
-    relay->Start();
-  });
+  asio::post(
+      io_, [this, relay = std::make_shared<Relay>(*this, std::move(connection), std::move(endpoint),
+                                                  std::move(*peer), std::move(*ticket))] {
+        live_.emplace(relay, 0);
+        relay->Start();
+      });
 }
 
 void Relays::NoteUnfinished(Relay& relay, std::size_t unfinished_bytes) {

@@ -47,8 +47,9 @@ class Relays {
          const base::Clock& clock = base::Clock::System());
   ~Relays();
 
-  // Guards a connection from now on, or closes it and says in the log which bound refused it.
-  void Admit(base::UniqueFd connection);
+  // Guards a connection, read and written through `endpoint`, from now on; or closes it, and says in the
+  // log which bound refused it.
+  void Admit(base::UniqueFd connection, std::unique_ptr<Endpoint> endpoint);
   // Ends all connections, once what gRPC has written is with those clients who take it; returns when the
   // thread has ended.
   void Stop();

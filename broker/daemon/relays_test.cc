@@ -106,7 +106,8 @@ class RelaysTest : public ::testing::Test {
   // The client's end of a connection that the relays have.
   UniqueFd Connect() {
     auto [client, connection] = Pair();
-    relays->Admit(std::move(connection));
+    auto endpoint = MakeSocketEndpoint(connection.get());
+    relays->Admit(std::move(connection), std::move(endpoint));
     return std::move(client);
   }
   struct Joined {

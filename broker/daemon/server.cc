@@ -24,6 +24,7 @@
 #include "broker/daemon/relays.h"
 #include "broker/daemon/session_stream.h"
 #include "broker/daemon/storage_service.h"
+#include "broker/daemon/tls.h"
 
 namespace belay::daemon {
 
@@ -75,6 +76,11 @@ Result<std::unique_ptr<Server>> Server::Start(asio::io_context& io, const Config
 }
 
 Status Server::OpenListeners(asio::io_context& io) {
+  if (!config_.tls_certificate.empty()) {
+    auto tls = Tls::Load({config_.tls_certificate, config_.tls_key, config_.tls_client_ca}, log_);
+    if (!tls.ok()) return tls.status();
+    tls_ = std::move(*tls);
+  }
   for (const ListenAddress& address : config_.listen) {
     auto listener = Listener::Open(io, address, config_.socket_mode, log_);
     if (!listener.ok()) return listener.status();
@@ -156,10 +162,14 @@ void Server::StartListening() {
   };
   relays_ = std::make_unique<Relays>(options, take, log_);
   for (const auto& listener : listeners_) {
-    const bool is_guarded =
-        !listener->address().is_unix() || config_.guarded_listeners == GuardedListeners::kAll;
-    if (is_guarded) {
-      listener->Start([this](base::UniqueFd connection) { relays_->Admit(std::move(connection)); });
+    const bool is_tcp = !listener->address().is_unix();
+    if (is_tcp || config_.guarded_listeners == GuardedListeners::kAll) {
+      Tls* const tls = is_tcp ? tls_.get() : nullptr;
+      listener->Start([this, tls](base::UniqueFd connection) {
+        const int fd = connection.get();
+        auto endpoint = tls != nullptr ? tls->MakeEndpoint(fd) : MakeSocketEndpoint(fd);
+        if (endpoint != nullptr) relays_->Admit(std::move(connection), std::move(endpoint));
+      });
     } else {
       listener->Start([take](base::UniqueFd connection) {
         if (const auto peer = PeerOf(connection.get()); peer.ok())

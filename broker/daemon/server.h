@@ -34,6 +34,7 @@ class Loop;
 struct Peer;
 class Relays;
 class Services;
+class Tls;
 
 class Server {
  public:
@@ -66,6 +67,7 @@ class Server {
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<grpc::Server> grpc_;
   std::thread loop_thread_;
+  std::unique_ptr<Tls> tls_;  // null: TCP is in plaintext
   std::unique_ptr<Relays> relays_;
 };
 

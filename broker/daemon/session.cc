@@ -1,9 +1,7 @@
 // The session's beginning, its end, and the numbering in between.
 #include "broker/daemon/session.h"
 
-#include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "belay/v1/session.pb.h"
 #include "broker/daemon/status_wire.h"
@@ -30,6 +28,8 @@ Session::~Session() = default;
 
 void Session::OnFrame(v1::ClientFrame& frame) {
   if (ended()) return;
+  if (state_ == State::kNew && IsResume(frame)) return OnResume(frame);
+  if (lease_ms_ != 0) heard_ns_ = hub_.clock().MonotonicNs();
   if (frame.ack() > outbox_.sent()) {
     return Break(Status(Code::kInvalidArgument,
                         "ack " + std::to_string(frame.ack()) +
@@ -37,13 +37,20 @@ void Session::OnFrame(v1::ClientFrame& frame) {
                             std::to_string(outbox_.sent()),
                         "BAD_ACK"));
   }
-  if (frame.operations_size() != 0 && frame.first_sequence() != received_ + 1) {
+  outbox_.OnAck(frame.ack());
+  // What comes again was on its way when a connection was lost. Without grace nothing can.
+  const std::uint64_t first = frame.first_sequence();
+  const bool is_next =
+      first == received_ + 1 || (grace_ms_ != 0 && 0 < first && first <= received_);
+  if (frame.operations_size() != 0 && !is_next) {
     return Break(Status(Code::kInvalidArgument,
                         "first_sequence is " + std::to_string(frame.first_sequence()) +
                             ", the next operation is number " + std::to_string(received_ + 1),
                         "BAD_SEQUENCE"));
   }
+  std::uint64_t number = first;
   for (v1::ClientOperation& operation : *frame.mutable_operations()) {
+    if (number++ <= received_) continue;
     ++received_;
     Apply(operation);
     if (ended()) return;
@@ -80,7 +87,8 @@ void Session::Apply(v1::ClientOperation& operation) {
     case Operation::kStore: return OnStore(*operation.mutable_store());
     case Operation::kPing:
       outbox_.Add().mutable_pong()->set_nonce(operation.ping().nonce());
-      return peer_->WantsFlush();
+      return Flush();
+    case Operation::kGoodbye: return OnGoodbye();
     case Operation::OPERATION_NOT_SET:
       // Of a newer client, which must be able to do without it.
       hub_.stats.ignored_operations.fetch_add(1, std::memory_order_relaxed);
@@ -110,34 +118,23 @@ void Session::OnHello(const v1::Hello& hello) {
                             ", the lowest spoken here is 1",
                         "BAD_PROTOCOL_VERSION"));
   }
-  if (!hello.resume_token().empty()) {
-    return Break(Status(Code::kStaleEpoch,
-                        "this resume_token is unknown: begin a new session and register again"));
-  }
   if (hub_.draining()) return Close(ShuttingDown());
   client_name_ = Printable(hello.client_name());
   instance_ = Printable(hello.instance());
+  incarnation_ = hello.incarnation();
+  // Before it asks for the names that they have.
+  if (incarnation_ != 0) hub_.EndOlderLives(*this);
   auto owner = hub_.broker().registry().OpenOwner(client_name_);
   if (!owner.ok()) return Break(owner.status());
   owner_ = *owner;
   store_ = std::make_shared<StoreQueue>(*this);
-  state_ = State::kOpen;
+  state_ = State::kConnected;
   hub_.Add(shared_from_this());
-
-  v1::Welcome& welcome = *outbox_.Add().mutable_welcome();
-  welcome.set_session_id(id_);
-  welcome.set_protocol_version(kProtocolVersion);
-  welcome.set_epoch(hub_.epoch());
-  v1::Limits& limits = *welcome.mutable_limits();
-  limits.set_max_frame_bytes(hub_.limits().max_frame_bytes);
-  limits.set_max_payload_bytes(hub_.limits().max_payload_bytes);
-  limits.set_max_calls_in_flight(hub_.limits().max_calls_in_flight);
-  limits.set_max_handles(hub_.limits().max_handles);
-  limits.set_max_snapshots(hub_.limits().max_snapshots);
-  limits.set_max_store_requests(hub_.limits().max_store_requests);
+  Grant(hello);
+  TellWelcome(outbox_.Add().mutable_welcome());
   hub_.Log(registry::LogLevel::kInfo, "session " + std::to_string(id_) + " of \"" + client_name_ +
                                           "\" (" + instance_ + ") opened from " + peer_name_);
-  peer_->WantsFlush();
+  Flush();
 }
 
 void Session::Break(const Status& status) {
@@ -151,14 +148,21 @@ void Session::Break(const Status& status) {
 
 void Session::Close(const Status& status) {
   if (ended()) return;
+  // Of one that is suspended the hub has the only reference, and drops it.
+  const auto self = shared_from_this();
   Peer* const peer = peer_;
   End();
   SayGoodbye(status);
-  peer->Finish(status);
+  if (peer != nullptr) peer->Finish(status);
 }
 
 void Session::OnClosed() {
-  if (ended()) return;
+  if (state_ != State::kNew && state_ != State::kConnected) return;
+  if (grace_ms_ == 0) return OnGoodbye();
+  OnLost(Status(Code::kUnavailable, "its connection was lost", "CONNECTION_LOST"));
+}
+
+void Session::OnGoodbye() {
   Peer* const peer = peer_;
   hub_.Log(registry::LogLevel::kInfo,
            "session " + std::to_string(id_) + " of \"" + client_name_ + "\" closed by its client");
@@ -168,8 +172,10 @@ void Session::OnClosed() {
 
 void Session::Drain() {
   if (ended()) return;
+  // Nobody is there to whom its calls could still be of use.
+  if (state_ == State::kSuspended) return Close(ShuttingDown());
   SayGoodbye(ShuttingDown());
-  peer_->WantsFlush();
+  Flush();
   EndIfIdle();
 }
 
@@ -179,7 +185,7 @@ void Session::SayGoodbye(const Status& status) {
 }
 
 void Session::EndIfIdle() {
-  if (state_ != State::kOpen) return;
+  if (state_ != State::kConnected) return;
   if (!waiting_.empty() || !running_.empty() || !store_->idle()) return;
   Close(ShuttingDown());
 }
@@ -193,9 +199,10 @@ bool Session::RefuseWhileDraining(std::uint64_t request_id) {
 void Session::End() {
   // Keeps this object until the function returns: the hub drops its reference on the way.
   const auto self = shared_from_this();
-  const bool was_open = state_ == State::kOpen;
+  const bool was_open = state_ != State::kNew;
   state_ = State::kEnded;
   peer_ = nullptr;
+  timer_.Withdraw();
   if (!was_open) return;
 
   store_->Stop();
@@ -204,7 +211,8 @@ void Session::End() {
       (void)registry::Registry::Release(entry.handle);
   }
   const auto waiting = std::exchange(waiting_, {});
-  for (const auto& [call_id, call] : waiting) hub_.Cancel(call.host_call);
+  const Status caller_gone(Code::kCancelled, "the caller's session has ended");
+  for (const auto& [call_id, call] : waiting) hub_.Cancel(call.host_call, caller_gone);
   for (const auto& [number, entry] : table_.entries()) {
     if (entry.kind != WireTable::Kind::kHosted) continue;
     hub_.broker().UnbindCallback(entry.handle);
@@ -217,9 +225,9 @@ void Session::End() {
   // Answering may end other sessions, never this one again.
   const auto running = std::exchange(running_, {});
   for (const auto& [call_id, call] : running) {
-    call.call->Finish({Status(Code::kHostLost,
-                              "the process of \"" + client_name_ + "\" that ran the call is gone"),
-                       registry::Certainty::kSentUnknown,
+    const bool was_sent = !TakeBack(call);
+    call.call->Finish({HostGone(),
+                       was_sent ? registry::Certainty::kSentUnknown : registry::Certainty::kNotSent,
                        {}});
   }
   hub_.Remove(id_);
@@ -228,7 +236,7 @@ void Session::End() {
 v1::Reply& Session::AddReply(std::uint64_t request_id, std::size_t payload_bytes) {
   v1::Reply& reply = *outbox_.Add(payload_bytes).mutable_reply();
   reply.set_request_id(request_id);
-  peer_->WantsFlush();
+  Flush();
   return reply;
 }
 
@@ -242,7 +250,7 @@ SessionView Session::View() const {
   view.session_id = id_;
   view.client_name = client_name_;
   view.instance = instance_;
-  view.state = "connected";
+  view.state = state_ == State::kSuspended ? "suspended" : "connected";
   view.peer = peer_name_;
   view.callbacks = hosted_;
   view.handles = table_.size();

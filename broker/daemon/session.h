@@ -1,20 +1,24 @@
-// Session: one client's scope in the broker, as a state machine over operations (W1, W2, W4, W5).
+// Session: one client's scope in the broker, as a state machine over operations (W1 to W5, W9).
 //
 // It knows frames, not connections: SessionStream feeds it what was read and writes what it leaves in
 // the outbox. On its client's behalf it owns, in the registry, one owner: the callbacks that the client
 // hosts and the handles that it holds.
 //
-// Life. NEW until Hello, OPEN, then ENDED, once, by whichever comes first: the stream closes, the client
-// breaks the protocol, the broker stops. The end, in this order: hooks are detached, own calls that wait
-// are dropped, names are freed, hosted callbacks are unregistered as HOST_LOST, handles are released, and
-// the calls that ran here are answered HOST_LOST.
+// Life. NEW until Hello, CONNECTED, perhaps SUSPENDED and CONNECTED again, then ENDED, once. The loss of the
+// connection ends a session, or suspends it if its Hello asked for grace; so does silence beyond the lease.
+// Others end it at once: the client's Goodbye, a breach of the protocol, a newer incarnation of the client,
+// more unacknowledged output than is kept, the broker's own end. The end, in this order: hooks are
+// detached, own calls that wait are dropped, names are freed, hosted callbacks are unregistered as
+// HOST_LOST, handles are released, and the calls that ran here are answered HOST_LOST.
 //
 // Invariants
 //   - Each Call taken from the client is answered by exactly one CallResult, unless the session ends.
+//   - Each operation of the client is applied once, however often it is sent (W9).
 //   - A hosted callback gets Released exactly once, after the result of its last call, unless the
 //     session ends, which stands for it (W5).
 //   - A call whose caller stopped waiting stays in flight until the host answers or is gone; its late
-//     result is counted and dropped (W6).
+//     result is counted and dropped (W6). One that no frame has carried yet is taken back instead: its
+//     outcome is NOT_SENT, and the host never sees it (W4).
 //   - A frame that breaks the protocol ends the session with Goodbye naming the rule; nothing of the
 //     operation at fault is done.
 //
@@ -23,6 +27,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -31,6 +36,7 @@
 #include "broker/daemon/deadlines.h"
 #include "broker/daemon/hub.h"
 #include "broker/daemon/outbox.h"
+#include "broker/daemon/resume_token.h"
 #include "broker/daemon/store_wire.h"
 #include "broker/daemon/wire_table.h"
 #include "broker/registry/callback.h"
@@ -48,6 +54,7 @@ class Register;
 class Reply;
 class StoreRequest;
 class StoreResponse;
+class Welcome;
 }  // namespace belay::v1
 
 namespace belay::daemon {
@@ -68,6 +75,10 @@ class Session : public std::enable_shared_from_this<Session> {
     virtual void WantsFlush() = 0;
     // The session has ended: write what is in the outbox, then end the stream with `status`.
     virtual void Finish(const base::Status& status) = 0;
+    // The client turned out to be another session's, which frames and outbox are of from now on.
+    virtual void MoveTo(std::shared_ptr<Session> session) = 0;
+    // The session goes on without this connection: touch it no more, and end the stream with `status`.
+    virtual void Drop(const base::Status& status) = 0;
   };
 
   Session(Hub& hub, Peer* peer, std::string peer_name);
@@ -76,7 +87,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnFrame(v1::ClientFrame& frame);
   // The frame could not be read as one: `why` says what is wrong with it.
   void OnMalformed(base::Status why) { Break(std::move(why)); }
-  // The stream is closed.
+  // The stream is closed, or broken.
   void OnClosed();
   // Goodbye, and the end as soon as no call is waited for or runs.
   void Drain();
@@ -87,8 +98,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void StartHosted(std::uint64_t wire_handle, std::unique_ptr<registry::AsyncCall> call);
   // The context of a hosted callback has been released (R5).
   void OnContextReleased(std::uint64_t wire_handle, bool was_announced);
-  // The caller of one of the calls that run here no longer waits.
-  void CancelRunning(std::uint64_t call_id);
+  // Nobody waits any longer for one of the calls that run here, and `why`.
+  void CancelRunning(std::uint64_t call_id, const base::Status& why);
+  // An earlier life of the client of `newer`, which is the same user where users are known, has left this behind.
+  bool IsOlderLifeOf(const Session& newer) const;
 
   // For store requests, which are answered from here when a worker is done with them.
   void ReplyStatus(std::uint64_t request_id, const base::Status& status);
@@ -116,8 +129,14 @@ class Session : public std::enable_shared_from_this<Session> {
   SessionView View() const;
 
  private:
-  enum class State { kNew, kOpen, kEnded };
+  enum class State { kNew, kConnected, kSuspended, kEnded };
 
+  // Of the lease while connected, of the grace while suspended.
+  struct Timer final : Deadlines::Entry {
+    explicit Timer(Session* owner) : session(owner) {}
+    void OnDeadline() override { session->OnTimer(); }
+    Session* const session;
+  };
   // A call of this client that waits for its outcome.
   struct Waiting final : Deadlines::Entry {
     void OnDeadline() override { session->OnWaitedTooLong(call_id); }
@@ -127,9 +146,10 @@ class Session : public std::enable_shared_from_this<Session> {
   };
   // A call that this client's process runs.
   struct Running final : Deadlines::Entry {
-    void OnDeadline() override { session->CancelRunning(call_id); }
+    void OnDeadline() override { session->OnRanTooLong(call_id); }
     Session* session = nullptr;
     std::uint64_t call_id = 0;
+    std::uint64_t operation = 0;  // the number of its Call
     std::unique_ptr<registry::AsyncCall> call;
     bool was_cancelled = false;
   };
@@ -137,11 +157,24 @@ class Session : public std::enable_shared_from_this<Session> {
   // session.cc
   void Apply(v1::ClientOperation& operation);
   void OnHello(const v1::Hello& hello);
+  void OnGoodbye();
   void Break(const base::Status& status);
   void End();
   void EndIfIdle();  // after Goodbye, once no call and no store request is left
   void SayGoodbye(const base::Status& status);
   bool RefuseWhileDraining(std::uint64_t request_id);
+  // session_life.cc
+  void Flush();
+  void Grant(const v1::Hello& hello);
+  void TellWelcome(v1::Welcome* welcome) const;
+  static bool IsResume(const v1::ClientFrame& frame);
+  void OnResume(const v1::ClientFrame& frame);
+  void RefuseResume(const base::Status& why);
+  void Reconnect(Peer* peer, const std::string& peer_name, std::uint64_t ack);
+  void OnLost(const base::Status& why);
+  void StartLease();
+  void SetTimer(std::int64_t at_ns);
+  void OnTimer();
 
   // session_calls.cc
   void OnCall(v1::Call& call);
@@ -149,7 +182,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnResult(v1::CallResult& result);
   void OnOutcome(std::uint64_t call_id, registry::Outcome outcome);
   void OnWaitedTooLong(std::uint64_t call_id);
+  void OnRanTooLong(std::uint64_t call_id);
   void StopWaiting(std::uint64_t call_id, const base::Status& status);
+  bool TakeBack(const Running& running);
+  base::Status HostGone() const;
   void SendResult(std::uint64_t call_id, registry::Outcome outcome);
 
   // session_handles.cc
@@ -177,11 +213,17 @@ class Session : public std::enable_shared_from_this<Session> {
   Hub& hub_;
   const std::uint64_t id_;
   const std::int64_t opened_ns_;
-  Peer* peer_;  // null once ended
-  const std::string peer_name_;
+  Peer* peer_;  // null unless NEW or CONNECTED
+  std::string peer_name_;
   std::string client_name_;
   std::string instance_;
+  std::uint64_t incarnation_ = 0;
   State state_ = State::kNew;
+  std::uint32_t grace_ms_ = 0;  // 0: it ends with its connection
+  std::uint32_t lease_ms_ = 0;  // 0: silence is no loss
+  std::optional<ResumeToken> token_;
+  std::int64_t heard_ns_ = 0;
+  bool is_overflowing_ = false;  // holds more for its client than it may; ends with this turn
   bool said_goodbye_ = false;
   registry::Handle owner_ = 0;
   WireTable table_;
@@ -193,6 +235,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unordered_map<std::uint64_t, Running> running_;
   std::uint64_t last_host_call_ = 0;
   std::shared_ptr<StoreQueue> store_;
+  Timer timer_{this};
 };
 
 }  // namespace belay::daemon

@@ -26,6 +26,10 @@ Status PayloadTooLarge(std::string_view what, std::size_t bytes, const Limits& l
   return TooLarge(what, bytes, "max_payload_bytes", limits.max_payload_bytes);
 }
 
+Status TooLate() {
+  return Status(Code::kDeadlineExceeded, "the callback did not answer before the deadline");
+}
+
 }  // namespace
 
 // --- As a caller ---
@@ -96,19 +100,17 @@ void Session::OnOutcome(std::uint64_t call_id, registry::Outcome outcome) {
 }
 
 void Session::OnCancel(std::uint64_t call_id) {
-  const auto found = waiting_.find(call_id);
-  if (found == waiting_.end()) return;  // crossed its result on the way
-  hub_.Cancel(found->second.host_call);
+  if (!waiting_.contains(call_id)) return;  // crossed its result on the way
   StopWaiting(call_id, Status(Code::kCancelled, "the caller cancelled the call"));
 }
 
-void Session::OnWaitedTooLong(std::uint64_t call_id) {
-  StopWaiting(call_id,
-              Status(Code::kDeadlineExceeded, "the callback did not answer before the deadline"));
-}
+void Session::OnWaitedTooLong(std::uint64_t call_id) { StopWaiting(call_id, TooLate()); }
 
+// REQUIRES: the call is waited for.
 void Session::StopWaiting(std::uint64_t call_id, const Status& status) {
-  waiting_.erase(call_id);
+  const HostCall host_call = waiting_.at(call_id).host_call;
+  hub_.Cancel(host_call, status);
+  if (waiting_.erase(call_id) == 0) return;  // it was taken back, and has its outcome
   SendResult(call_id, {status, Certainty::kSentUnknown, {}});
   if (hub_.draining()) EndIfIdle();
 }
@@ -122,7 +124,7 @@ void Session::SendResult(std::uint64_t call_id, registry::Outcome outcome) {
   } else {
     ToWire(outcome.status, outcome.certainty, result.mutable_status());
   }
-  peer_->WantsFlush();
+  Flush();
 }
 
 // --- As a host ---
@@ -130,10 +132,7 @@ void Session::SendResult(std::uint64_t call_id, registry::Outcome outcome) {
 void Session::StartHosted(std::uint64_t wire_handle, std::unique_ptr<registry::AsyncCall> call) {
   const Limits& limits = hub_.limits();
   if (ended()) {
-    call->Finish({Status(Code::kHostLost,
-                         "the process of \"" + client_name_ + "\" that hosts the callback is gone"),
-                  Certainty::kNotSent,
-                  {}});
+    call->Finish({HostGone(), Certainty::kNotSent, {}});
     return;
   }
   if (running_.size() >= limits.max_calls_in_flight) {
@@ -175,6 +174,7 @@ void Session::StartHosted(std::uint64_t wire_handle, std::unique_ptr<registry::A
   Running& running = running_[call_id];
   running.session = this;
   running.call_id = call_id;
+  running.operation = outbox_.added();
   if (request.deadline_ns != 0) {
     // Rounded up: 0 would mean that there is none.
     const std::int64_t left_ms =
@@ -185,7 +185,7 @@ void Session::StartHosted(std::uint64_t wire_handle, std::unique_ptr<registry::A
   }
   running.call = std::move(call);
   hub_.NoteStarted({id_, call_id});
-  peer_->WantsFlush();
+  Flush();
 }
 
 void Session::OnResult(v1::CallResult& result) {
@@ -207,21 +207,44 @@ void Session::OnResult(v1::CallResult& result) {
   call->Finish(std::move(outcome));
 }
 
-void Session::CancelRunning(std::uint64_t call_id) {
+void Session::OnRanTooLong(std::uint64_t call_id) { CancelRunning(call_id, TooLate()); }
+
+void Session::CancelRunning(std::uint64_t call_id, const Status& why) {
   const auto found = running_.find(call_id);
   if (ended() || found == running_.end()) return;
   Running& running = found->second;
+  if (TakeBack(running)) {
+    const std::unique_ptr<registry::AsyncCall> call = std::move(running.call);
+    running_.erase(found);
+    call->Finish({why, Certainty::kNotSent, {}});
+    if (hub_.draining()) EndIfIdle();
+    return;
+  }
   if (std::exchange(running.was_cancelled, true)) return;
   running.Withdraw();
   outbox_.Add().mutable_cancel()->set_call_id(call_id);
-  peer_->WantsFlush();
+  Flush();
+}
+
+// Makes sure that the client never sees a call that no frame has carried yet; false if one has. In the place
+// of the Call, as operations are numbered, comes what clients ignore: its cancellation.
+bool Session::TakeBack(const Running& running) {
+  v1::ServerOperation* const unsent = outbox_.FindUnsent(running.operation);
+  if (unsent == nullptr) return false;
+  unsent->mutable_cancel()->set_call_id(running.call_id);
+  return true;
+}
+
+Status Session::HostGone() const {
+  return Status(Code::kHostLost,
+                "the process of \"" + client_name_ + "\" that hosts the callback is gone");
 }
 
 void Session::OnContextReleased(std::uint64_t wire_handle, bool was_announced) {
   --hosted_;
   if (ended() || !was_announced) return;
   outbox_.Add().mutable_released()->set_handle(wire_handle);
-  peer_->WantsFlush();
+  Flush();
 }
 
 }  // namespace belay::daemon

@@ -119,7 +119,7 @@ void Session::SendRows(std::uint64_t request_id, std::string block, Taken taken)
   v1::Rows& rows = *outbox_.Add(block.size(), std::move(taken)).mutable_rows();
   rows.set_request_id(request_id);
   rows.set_block(std::move(block));
-  peer_->WantsFlush();
+  Flush();
 }
 
 void Session::SendScanEnd(std::uint64_t request_id, const Status& status,

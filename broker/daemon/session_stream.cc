@@ -20,8 +20,9 @@ namespace {
 
 // How long a client whose session has ended may take to read what is left for it.
 constexpr std::int64_t kLingerNs = 5'000'000'000;
-// An acknowledgement of its own is sent when this many operations came and nothing went out.
+// An acknowledgement of its own is sent when so much came and nothing went out.
 constexpr std::uint64_t kAckEvery = 1'024;
+constexpr std::size_t kAckEveryBytes = std::size_t{1} << 20U;
 
 bool Parse(grpc::ByteBuffer& buffer, v1::ClientFrame* frame) {
   grpc::Slice slice;
@@ -76,13 +77,19 @@ void SessionStream::OnRead(bool ok) {
     session_->OnClosed();
     return;
   }
+  bytes_since_ack_ += inbound_.Length();
   Apply();
   inbound_.Clear();
   if (is_finishing_) return;
   // What the client does not read holds up what it may send.
-  is_read_paused_ = session_->outbox().queued_bytes() > hub_.limits().pause_reading_bytes;
+  is_read_paused_ =
+      !is_broken_ && session_->outbox().queued_bytes() > hub_.limits().pause_reading_bytes;
   if (!is_read_paused_) ReadNext();
-  if (session_->unacked() >= kAckEvery) WantsFlush();
+  if (IsAckDue()) WantsFlush();
+}
+
+bool SessionStream::IsAckDue() const {
+  return session_->unacked() >= kAckEvery || bytes_since_ack_ >= kAckEveryBytes;
 }
 
 void SessionStream::Apply() {
@@ -114,6 +121,11 @@ void SessionStream::Finish(const Status& status) {
   WantsFlush();
 }
 
+void SessionStream::Drop(const Status& status) {
+  session_.reset();
+  Finish(status);
+}
+
 void SessionStream::OnDeadline() { context_.TryCancel(); }
 
 void SessionStream::Flush() {
@@ -122,39 +134,44 @@ void SessionStream::Flush() {
     return;
   }
   if (is_writing_ || is_finish_sent_) return;
-  if (is_broken_) session_->outbox().Clear();
-  if (auto frame = session_->outbox().Take(session_->received())) return Write(std::move(frame));
+  // Nobody is there; what was on its way here is still read, and then the session learns of it.
+  if (is_broken_ && !is_finishing_) return;
+  if (session_ != nullptr) {
+    if (is_broken_) session_->outbox().Clear();
+    if (auto frame = session_->outbox().Take(session_->received())) return Write(std::move(frame));
+  }
   if (is_finishing_) {
     is_finish_sent_ = true;
     stream_.Finish(ToGrpc(final_status_), finished_.tag());
     return;
   }
-  if (session_->unacked() >= kAckEvery) Write(Outbox::AckOnly(session_->received()));
+  if (IsAckDue()) Write(Outbox::AckOnly(session_->received()));
 }
 
-void SessionStream::Write(std::unique_ptr<Outbox::Frame> frame) {
+void SessionStream::Write(std::shared_ptr<Outbox::Frame> frame) {
   is_writing_ = true;
   session_->NoteAcked();
+  bytes_since_ack_ = 0;
   being_written_ = std::move(frame->taken);
   stream_.Write(Serialize(*frame->message), written_.tag());
 }
 
 void SessionStream::OnWritten(bool ok) {
   is_writing_ = false;
-  is_broken_ = is_broken_ || !ok;
   for (const Taken& taken : std::exchange(being_written_, {})) taken();
-  const bool has_room = session_->outbox().queued_bytes() <= hub_.limits().pause_reading_bytes;
-  if (is_read_paused_ && !is_finishing_ && (has_room || is_broken_)) {
+  is_broken_ = is_broken_ || !ok;
+  WantsFlush();
+  if (!is_read_paused_ || is_finishing_) return;
+  if (is_broken_ || session_->outbox().queued_bytes() <= hub_.limits().pause_reading_bytes) {
     is_read_paused_ = false;
     ReadNext();
   }
-  WantsFlush();
 }
 
 void SessionStream::OnFinished(bool) {
   is_finished_ = true;
   Withdraw();
-  session_->outbox().Clear();
+  if (session_ != nullptr) session_->outbox().Clear();
   session_.reset();
   WantsFlush();
 }

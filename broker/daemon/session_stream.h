@@ -7,7 +7,8 @@
 // what is wrong with it, and each lives in an arena.
 //
 // Life. Request() waits for a client, hands over to the next when one comes, and the object destroys
-// itself when the stream has finished and no event is outstanding.
+// itself when the stream has finished and no event is outstanding. The session may go on without it, or
+// turn out to be one that another stream began.
 //
 // Thread safety: everything on the loop's thread.
 #pragma once
@@ -17,6 +18,7 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "broker/base/status.h"
@@ -34,6 +36,8 @@ class SessionStream final : public Session::Peer, public Flushable, private Dead
 
   void WantsFlush() override { loop_.FlushLater(*this); }
   void Finish(const base::Status& status) override;
+  void MoveTo(std::shared_ptr<Session> session) override { session_ = std::move(session); }
+  void Drop(const base::Status& status) override;
   void Flush() override;
 
  private:
@@ -48,7 +52,8 @@ class SessionStream final : public Session::Peer, public Flushable, private Dead
 
   void ReadNext();
   void Apply();
-  void Write(std::unique_ptr<Outbox::Frame> frame);
+  bool IsAckDue() const;
+  void Write(std::shared_ptr<Outbox::Frame> frame);
 
   BrokerService& service_;
   Loop& loop_;
@@ -60,7 +65,8 @@ class SessionStream final : public Session::Peer, public Flushable, private Dead
   EventOf<SessionStream, &SessionStream::OnWritten> written_{this};
   EventOf<SessionStream, &SessionStream::OnFinished> finished_{this};
 
-  std::shared_ptr<Session> session_;
+  std::shared_ptr<Session> session_;  // null once dropped
+  std::size_t bytes_since_ack_ = 0;
   grpc::ByteBuffer inbound_;
   std::vector<Taken> being_written_;
   base::Status final_status_;

@@ -138,6 +138,7 @@ TEST_F(CppClient, DeathOfTheHostAnswersItsCallers) {
 TEST_F(CppClient, DeathOfTheBrokerEndsEverythingAndANewSessionStands) {
   std::promise<Status> lost;
   Client host = MustConnect({.executor = ThreadExecutor(1),
+                             .session_life = SessionLife::kEndsWithConnection,
                              .on_lost = [&](const Status& status) { lost.set_value(status); }});
   std::atomic<int> released{0};
   std::promise<void> begun;

@@ -119,6 +119,7 @@ class Importer {
     if (session) return {};
     client::ClientOptions options;
     options.client_name = "belayctl";
+    options.session_life = client::SessionLife::kEndsWithConnection;
     options.connect_timeout_ms = context_.settings().timeout_ms;
     client::Result<client::Client> client =
         client::Client::Connect(context_.settings().target, std::move(options));

@@ -19,7 +19,8 @@ void Client::TakeSnapshotAsync(Done<Snapshot> done) {
   StoreOperation take(*session_);
   take.request().mutable_snapshot();
   const auto read = [session = session_](const v1::SnapshotResponse& response) {
-    return Snapshot{Handle(session, response.handle()), response.revision()};
+    return Snapshot{Handle(session, session->HandleFromWire(response.handle())),
+                    response.revision()};
   };
   session_->SendRequest(take.id, std::move(take.operation),
                         GiveStore(&v1::StoreResponse::snapshot, std::move(done), read));

@@ -4,7 +4,9 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <future>
+#include <random>
 #include <utility>
 
 #include "belay/v1/session.pb.h"
@@ -14,6 +16,9 @@ namespace belay::client {
 namespace {
 
 constexpr std::uint32_t kProtocolVersion = 1;
+// What sessions that may break without anybody's death ask for.
+constexpr std::uint32_t kGraceMs = 30'000;
+constexpr std::uint32_t kLeaseMs = 15'000;
 // How long the broker gets, beyond a call's own timeout, to end it.
 constexpr std::chrono::milliseconds kGrace(500);
 
@@ -23,10 +28,38 @@ std::string DefaultInstance() {
   return std::string(host) + ":" + std::to_string(getpid());
 }
 
+Status JustEnded() {
+  return Status(Code::kUnavailable, "the session is over", kConnectionFailed, Certainty::kNotSent);
+}
+
+// The same for all clients of a process, which so do not take over from one another.
+std::uint64_t ProcessIncarnation() {
+  using std::chrono::system_clock;
+  static const auto begun = system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(begun).count());
+}
+
+v1::Hello MakeHello(const std::string& target, const ClientOptions& options) {
+  v1::Hello hello;
+  hello.set_client_name(options.client_name);
+  hello.set_instance(options.instance.empty() ? DefaultInstance() : options.instance);
+  hello.set_protocol_version(kProtocolVersion);
+  hello.set_incarnation(options.incarnation != 0 ? options.incarnation : ProcessIncarnation());
+  if (options.session_life == SessionLife::kOutlivesConnections) {
+    const bool is_local = target.starts_with("unix:");
+    hello.set_grace_ms(options.grace_ms.value_or(is_local ? 0 : kGraceMs));
+    hello.set_lease_ms(options.lease_ms.value_or(is_local ? 0 : kLeaseMs));
+  }
+  return hello;
+}
+
 }  // namespace
 
 Session::Session(const std::string& target, ClientOptions options)
-    : options_(std::move(options)), stream_(target) {}
+    : options_(std::move(options)),
+      stream_(target, MakeHello(target, options_)),
+      backoff_(std::random_device()()) {}
 
 Result<std::shared_ptr<Session>> Session::Open(const std::string& target, ClientOptions options) {
   auto session = std::make_shared<Session>(target, std::move(options));
@@ -34,13 +67,6 @@ Result<std::shared_ptr<Session>> Session::Open(const std::string& target, Client
   std::future<Status> future = opened->get_future();
   session->opened_ = [opened](const Status& status) { opened->set_value(status); };
 
-  auto operation = std::make_unique<v1::ClientOperation>();
-  v1::Hello& hello = *operation->mutable_hello();
-  hello.set_client_name(session->options_.client_name);
-  hello.set_instance(session->options_.instance.empty() ? DefaultInstance()
-                                                        : session->options_.instance);
-  hello.set_protocol_version(kProtocolVersion);
-  (void)session->stream_.Send(std::move(operation));
   session->stream_.Start(session);
 
   const std::chrono::milliseconds timeout(session->options_.connect_timeout_ms);
@@ -59,49 +85,79 @@ Result<std::shared_ptr<Session>> Session::Open(const std::string& target, Client
 }
 
 void Session::Close() {
+  std::uint64_t generation = 0;
   {
     std::scoped_lock lock(mutex_);
     if (std::exchange(is_closing_, true)) return;
+    generation = recovery_.generation();
   }
   if (stream_.OnOwnThread()) {
     stream_.Cancel();
   } else {
+    if (outlives()) {
+      // Else the broker would take the end of the connection for its loss.
+      auto operation = std::make_unique<v1::ClientOperation>();
+      operation->mutable_goodbye();
+      (void)stream_.Send(std::move(operation), generation);
+    }
     stream_.HalfClose();
     if (!stream_.WaitEnded(options_.close_timeout_ms)) stream_.Cancel();
   }
   stream_.Join();
 }
 
+Status Session::CheckRoom() const {
+  if (ended_) return WithCertainty(*ended_, Certainty::kNotSent);
+  if (!is_down_ || stream_.WaitingBytes() <= options_.max_waiting_bytes) return Status();
+  return Status(Code::kResourceExhausted,
+                "the connection is lost, and more than max_waiting_bytes, " +
+                    std::to_string(options_.max_waiting_bytes) + ", wait for the next",
+                "TOO_MUCH_WAITING", Certainty::kNotSent);
+}
+
+Status Session::Prepare(Operation* operation, std::uint64_t* generation) {
+  *generation = recovery_.generation();
+  if (is_renewing_) {
+    held_.push_back(std::move(*operation));
+    return Status();
+  }
+  const std::uint64_t let_go = LetGoBy(**operation);
+  if (!recovery_.Translate(operation->get())) return SessionIsOver();
+  if (let_go != 0) recovery_.Forget(let_go);
+  return Status();
+}
+
 void Session::SendRequest(std::uint64_t id, Operation operation, ReplyDone done, RowSink rows) {
-  std::optional<Status> ended;
+  done = KeepHook(*operation, std::move(done));
+  Status refused;
+  std::uint64_t generation = 0;
   {
     std::scoped_lock lock(mutex_);
-    ended = ended_;
-    if (!ended) requests_.emplace(id, PendingRequest{std::move(done), std::move(rows)});
+    refused = CheckRoom();
+    if (refused.ok()) refused = Prepare(&operation, &generation);
+    if (refused.ok())
+      unanswered_.requests.emplace(id, PendingRequest{std::move(done), std::move(rows)});
   }
-  if (ended) return done(WithCertainty(*ended, Certainty::kNotSent), nullptr);
-  if (stream_.Send(std::move(operation))) return;
-  // The stream ended just now; if OnEnded() was quicker, it has told already.
+  if (!refused.ok()) return done(refused, nullptr);
+  if (operation == nullptr || stream_.Send(std::move(operation), generation)) return;
+  // The session ended just now; if OnEnded() was quicker, it has told already.
   std::optional<PendingRequest> pending = TakeRequest(id);
-  if (!pending) return;
-  pending->done(
-      Status(Code::kUnavailable, "the session is over", kConnectionFailed, Certainty::kNotSent),
-      nullptr);
+  if (pending) pending->done(JustEnded(), nullptr);
 }
 
 Status Session::CheckCall(const std::string& payload) const {
-  if (ended_) return WithCertainty(*ended_, Certainty::kNotSent);
+  if (Status room = CheckRoom(); !room.ok()) return room;
   if (max_payload_bytes_ != 0 && payload.size() > max_payload_bytes_) {
     return Status(Code::kInvalidArgument,
                   "the payload has " + std::to_string(payload.size()) +
                       " bytes, the broker takes " + std::to_string(max_payload_bytes_),
                   "PAYLOAD_TOO_LARGE", Certainty::kNotSent);
   }
-  if (max_calls_in_flight_ != 0 && calls_.size() >= max_calls_in_flight_) {
-    return Status(
-        Code::kResourceExhausted,
-        std::to_string(calls_.size()) + " calls are unanswered, the broker's bound for a session",
-        "CALLS_IN_FLIGHT", Certainty::kNotSent);
+  if (max_calls_in_flight_ != 0 && unanswered_.calls.size() >= max_calls_in_flight_) {
+    return Status(Code::kResourceExhausted,
+                  std::to_string(unanswered_.calls.size()) +
+                      " calls are unanswered, the broker's bound for a session",
+                  "CALLS_IN_FLIGHT", Certainty::kNotSent);
   }
   return Status();
 }
@@ -109,13 +165,22 @@ Status Session::CheckCall(const std::string& payload) const {
 void Session::SendCall(std::uint64_t handle, std::string payload, InvokeOptions options,
                        CallDone done) {
   const std::uint64_t id = NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  v1::Call& call = *operation->mutable_call();
+  call.set_call_id(id);
+  call.set_handle(handle);
+  call.set_timeout_ms(options.timeout_ms);
+  if (!options.trace_id.empty()) call.set_trace_id(std::move(options.trace_id));
   bool is_timer_needed = false;
   Status refused;
+  std::uint64_t generation = 0;
   {
     std::scoped_lock lock(mutex_);
     refused = CheckCall(payload);
+    call.set_payload(std::move(payload));
+    if (refused.ok()) refused = Prepare(&operation, &generation);
     if (refused.ok()) {
-      PendingCall& pending = calls_[id];
+      PendingCall& pending = unanswered_.calls[id];
       pending.done = std::move(done);
       if (options.timeout_ms != 0) {
         pending.give_up = Clock::now() + std::chrono::milliseconds(options.timeout_ms) + kGrace;
@@ -125,33 +190,28 @@ void Session::SendCall(std::uint64_t handle, std::string payload, InvokeOptions 
   }
   if (!refused.ok()) return done(std::move(refused));
   if (is_timer_needed) stream_.ArmTimer(kSweepMs);
-
-  auto operation = std::make_unique<v1::ClientOperation>();
-  v1::Call& call = *operation->mutable_call();
-  call.set_call_id(id);
-  call.set_handle(handle);
-  call.set_payload(std::move(payload));
-  call.set_timeout_ms(options.timeout_ms);
-  if (!options.trace_id.empty()) call.set_trace_id(std::move(options.trace_id));
-  if (stream_.Send(std::move(operation))) return;
+  if (operation == nullptr || stream_.Send(std::move(operation), generation)) return;
   std::optional<PendingCall> pending = TakeCall(id);
-  if (!pending) return;
-  pending->done(
-      Status(Code::kUnavailable, "the session is over", kConnectionFailed, Certainty::kNotSent));
+  if (pending) pending->done(JustEnded());
 }
 
 void Session::SendPing(std::function<void(Status)> done) {
   const std::uint64_t id = NextId();
+  auto operation = std::make_unique<v1::ClientOperation>();
+  operation->mutable_ping()->set_nonce(id);
   std::optional<Status> ended;
+  std::uint64_t generation = 0;
   {
     std::scoped_lock lock(mutex_);
     ended = ended_;
-    if (!ended) pings_.emplace(id, done);
+    if (!ended) {
+      unanswered_.pings.emplace(id, done);
+      (void)Prepare(&operation, &generation);  // names no handle
+    }
   }
   if (ended) return done(*ended);
-  auto operation = std::make_unique<v1::ClientOperation>();
-  operation->mutable_ping()->set_nonce(id);
-  (void)stream_.Send(std::move(operation));  // if it fails, OnEnded() tells
+  // If it fails, the end of that session tells.
+  if (operation != nullptr) (void)stream_.Send(std::move(operation), generation);
 }
 
 void Session::ReleaseQuietly(std::uint64_t handle) noexcept {

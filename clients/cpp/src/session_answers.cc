@@ -1,4 +1,6 @@
 // What comes back to the caller's half of a session, and the end of everything.
+#include <algorithm>
+#include <iterator>
 #include <unordered_set>
 #include <utility>
 
@@ -10,19 +12,19 @@ namespace belay::client {
 
 std::optional<Session::PendingRequest> Session::TakeRequest(std::uint64_t id) {
   std::scoped_lock lock(mutex_);
-  const auto found = requests_.find(id);
-  if (found == requests_.end()) return std::nullopt;
+  const auto found = unanswered_.requests.find(id);
+  if (found == unanswered_.requests.end()) return std::nullopt;
   std::optional<PendingRequest> pending(std::move(found->second));
-  requests_.erase(found);
+  unanswered_.requests.erase(found);
   return pending;
 }
 
 std::optional<Session::PendingCall> Session::TakeCall(std::uint64_t id) {
   std::scoped_lock lock(mutex_);
-  const auto found = calls_.find(id);
-  if (found == calls_.end()) return std::nullopt;
+  const auto found = unanswered_.calls.find(id);
+  if (found == unanswered_.calls.end()) return std::nullopt;
   std::optional<PendingCall> pending(std::move(found->second));
-  calls_.erase(found);
+  unanswered_.calls.erase(found);
   if (pending->give_up != Clock::time_point::max()) --timed_calls_;
   return pending;
 }
@@ -43,8 +45,8 @@ void Session::OnRows(const v1::Rows& rows) {
   PendingRequest* pending = nullptr;
   {
     std::scoped_lock lock(mutex_);
-    const auto found = requests_.find(rows.request_id());
-    if (found == requests_.end()) return;
+    const auto found = unanswered_.requests.find(rows.request_id());
+    if (found == unanswered_.requests.end()) return;
     pending = &found->second;
   }
   if (!pending->rows) return;
@@ -71,13 +73,15 @@ void Session::OnResult(v1::CallResult& result) {
 void Session::OnTimer() {
   std::vector<std::pair<std::uint64_t, PendingCall>> expired;
   bool is_timer_needed = false;
+  std::uint64_t generation = 0;
   {
     std::scoped_lock lock(mutex_);
+    generation = recovery_.generation();
     const Clock::time_point now = Clock::now();
-    for (auto& [id, call] : calls_) {
+    for (auto& [id, call] : unanswered_.calls) {
       if (call.give_up <= now) expired.emplace_back(id, std::move(call));
     }
-    for (const auto& [id, call] : expired) calls_.erase(id);
+    for (const auto& [id, call] : expired) unanswered_.calls.erase(id);
     timed_calls_ -= expired.size();
     is_timer_needed = timed_calls_ != 0;
   }
@@ -85,26 +89,34 @@ void Session::OnTimer() {
   for (auto& [id, call] : expired) {
     auto operation = std::make_unique<v1::ClientOperation>();
     operation->mutable_cancel()->set_call_id(id);
-    (void)stream_.Send(std::move(operation));
+    (void)stream_.Send(std::move(operation), generation);
     call.done(Status(Code::kDeadlineExceeded,
                      "neither the callback nor the broker answered in time", {},
                      Certainty::kSentUnknown));
   }
 }
 
-void Session::OnEnded(const Status& stream_status, std::vector<Operation> unsent) {
-  std::unordered_set<std::uint64_t> unsent_ids;
-  for (const Operation& operation : unsent) {
-    if (operation->has_call()) unsent_ids.insert(operation->call().call_id());
-  }
+void Session::Fail(Unanswered unanswered, const std::vector<Operation>& never_sent,
+                   const Status& status) {
+  std::unordered_set<std::uint64_t> never_sent_ids;
+  for (const Operation& operation : never_sent) never_sent_ids.insert(IdOf(*operation));
+  const auto with_certainty = [&](std::uint64_t id) {
+    return WithCertainty(
+        status, never_sent_ids.contains(id) ? Certainty::kNotSent : Certainty::kSentUnknown);
+  };
+  for (const auto& [id, cancelled] : unanswered.running)
+    cancelled->store(true, std::memory_order_relaxed);
+  for (auto& [id, call] : unanswered.calls) call.done(with_certainty(id));
+  for (auto& [id, request] : unanswered.requests) request.done(with_certainty(id), nullptr);
+  for (auto& [nonce, done] : unanswered.pings) done(status);
+}
+
+void Session::OnEnded(const Status& stream_status, std::vector<Operation> never_sent) {
   std::function<void(const Status&)> opened;
   bool is_lost = false;
   Status status;
-  decltype(requests_) requests;
-  decltype(calls_) calls;
-  decltype(pings_) pings;
-  decltype(hosted_) hosted;
-  decltype(running_) running;
+  Unanswered unanswered;
+  Recovery recovery;
   {
     std::scoped_lock lock(mutex_);
     opened = std::exchange(opened_, nullptr);
@@ -119,22 +131,15 @@ void Session::OnEnded(const Status& stream_status, std::vector<Operation> unsent
       status = stream_status;
     }
     ended_ = status;
-    requests.swap(requests_);
-    calls.swap(calls_);
-    pings.swap(pings_);
-    hosted.swap(hosted_);
-    running.swap(running_);
+    unanswered = std::exchange(unanswered_, {});
+    recovery = std::exchange(recovery_, {});
+    std::move(held_.begin(), held_.end(), std::back_inserter(never_sent));
+    held_.clear();
     timed_calls_ = 0;
   }
-  for (const auto& [id, cancelled] : running) cancelled->store(true, std::memory_order_relaxed);
-  for (auto& [id, call] : calls) {
-    const bool is_unsent = unsent_ids.contains(id);
-    call.done(WithCertainty(status, is_unsent ? Certainty::kNotSent : Certainty::kSentUnknown));
-  }
-  for (auto& [id, request] : requests) {
-    request.done(WithCertainty(status, Certainty::kSentUnknown), nullptr);
-  }
-  for (auto& [nonce, done] : pings) done(status);
+  recovery = {};
+  auto hosted = std::exchange(unanswered.hosted, {});
+  Fail(std::move(unanswered), never_sent, status);
   hosted.clear();
   if (opened) {
     opened(status);

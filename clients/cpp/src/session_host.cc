@@ -12,21 +12,26 @@ namespace {
 // Takes one call's answer back to the session. Keeps the closure until then.
 class SessionAnswer final : public Responder::Impl {
  public:
-  SessionAnswer(std::shared_ptr<Session> session, std::uint64_t call_id,
+  SessionAnswer(std::shared_ptr<Session> session, std::uint64_t generation, std::uint64_t call_id,
                 std::shared_ptr<const Hosted> hosted)
-      : session_(std::move(session)), call_id_(call_id), hosted_(std::move(hosted)) {}
+      : session_(std::move(session)),
+        generation_(generation),
+        call_id_(call_id),
+        hosted_(std::move(hosted)) {}
 
   void Answer(const Status& status, std::string payload) override {
     if (status.code == Code::kAbandoned) {
-      session_->SendResult(
-          call_id_, Status(status.code, status.message + " (\"" + hosted_->label() + "\")"), {});
+      session_->SendResult(generation_, call_id_,
+                           Status(status.code, status.message + " (\"" + hosted_->label() + "\")"),
+                           {});
     } else {
-      session_->SendResult(call_id_, status, std::move(payload));
+      session_->SendResult(generation_, call_id_, status, std::move(payload));
     }
   }
 
  private:
   const std::shared_ptr<Session> session_;
+  const std::uint64_t generation_;
   const std::uint64_t call_id_;
   const std::shared_ptr<const Hosted> hosted_;
 };
@@ -42,12 +47,16 @@ struct Task {
 
 void Session::SendRegister(std::uint64_t id, Operation operation, std::shared_ptr<Hosted> hosted,
                            ReplyDone done) {
+  v1::Register again;
+  if (outlives()) again = operation->register_();
   // On the stream's thread, so before any call of the new handle is looked at.
-  auto keep = [this, hosted = std::move(hosted), done = std::move(done)](const Status& status,
-                                                                         v1::Reply* reply) mutable {
+  auto keep = [this, again = std::move(again), hosted = std::move(hosted), done = std::move(done)](
+                  const Status& status, v1::Reply* reply) mutable {
     if (reply != nullptr) {
       std::scoped_lock lock(mutex_);
-      if (!ended_) hosted_.emplace(reply->handle(), std::move(hosted));
+      const std::uint64_t handle = recovery_.FromWire(reply->handle());
+      if (outlives()) recovery_.Keep(handle, Recovery::Registration{std::move(again), hosted});
+      unanswered_.hosted.emplace(reply->handle(), Offered{std::move(hosted), handle});
     }
     hosted.reset();  // refused: the closure goes before the caller is told
     done(status, reply);
@@ -55,11 +64,29 @@ void Session::SendRegister(std::uint64_t id, Operation operation, std::shared_pt
   SendRequest(id, std::move(operation), std::move(keep));
 }
 
-void Session::SendResult(std::uint64_t call_id, const Status& status, std::string payload) {
+Session::ReplyDone Session::KeepHook(const v1::ClientOperation& operation, ReplyDone done) {
+  if (!outlives() || !(operation.has_attach_watch() || operation.has_attach_validator()))
+    return done;
+  return [this, operation, done = std::move(done)](const Status& status, v1::Reply* reply) {
+    if (reply != nullptr) {
+      std::scoped_lock lock(mutex_);
+      recovery_.Keep(recovery_.FromWire(reply->handle()), operation);
+    }
+    done(status, reply);
+  };
+}
+
+std::uint64_t Session::HandleFromWire(std::uint64_t wire) const {
+  std::scoped_lock lock(mutex_);
+  return recovery_.FromWire(wire);
+}
+
+void Session::SendResult(std::uint64_t generation, std::uint64_t call_id, const Status& status,
+                         std::string payload) {
   {
     std::scoped_lock lock(mutex_);
-    running_.erase(call_id);
-    if (ended_) return;
+    if (ended_ || generation != recovery_.generation()) return;
+    unanswered_.running.erase(call_id);
   }
   auto operation = std::make_unique<v1::ClientOperation>();
   v1::CallResult& result = *operation->mutable_result();
@@ -75,7 +102,7 @@ void Session::SendResult(std::uint64_t call_id, const Status& status, std::strin
   } else {
     result.set_payload(std::move(payload));
   }
-  (void)stream_.Send(std::move(operation));  // if the session is over nobody waits
+  (void)stream_.Send(std::move(operation), generation);  // if that session is over nobody waits
 }
 
 void Session::OnOperation(v1::ServerOperation& operation) {
@@ -92,10 +119,10 @@ void Session::OnOperation(v1::ServerOperation& operation) {
       std::function<void(Status)> done;
       {
         std::scoped_lock lock(mutex_);
-        const auto found = pings_.find(operation.pong().nonce());
-        if (found == pings_.end()) return;
+        const auto found = unanswered_.pings.find(operation.pong().nonce());
+        if (found == unanswered_.pings.end()) return;
         done = std::move(found->second);
-        pings_.erase(found);
+        unanswered_.pings.erase(found);
       }
       return done(Status());
     }
@@ -104,34 +131,21 @@ void Session::OnOperation(v1::ServerOperation& operation) {
   }
 }
 
-void Session::OnWelcome(const v1::Welcome& welcome) {
-  stream_.SetMaxFrameBytes(welcome.limits().max_frame_bytes());
-  std::function<void(const Status&)> opened;
-  {
-    std::scoped_lock lock(mutex_);
-    opened = std::exchange(opened_, nullptr);
-    if (!opened) return;
-    session_id_ = welcome.session_id();
-    epoch_ = welcome.epoch();
-    max_payload_bytes_ = welcome.limits().max_payload_bytes();
-    max_calls_in_flight_ = welcome.limits().max_calls_in_flight();
-  }
-  opened(Status());
-}
-
 void Session::OnCall(v1::Call& call) {
   std::shared_ptr<const Hosted> hosted;
   auto cancelled = std::make_shared<std::atomic<bool>>(false);
+  std::uint64_t generation = 0;
   {
     std::scoped_lock lock(mutex_);
-    const auto found = hosted_.find(call.handle());
-    if (found != hosted_.end()) {
-      hosted = found->second;
-      running_.emplace(call.call_id(), cancelled);
+    generation = recovery_.generation();
+    const auto found = unanswered_.hosted.find(call.handle());
+    if (found != unanswered_.hosted.end()) {
+      hosted = found->second.hosted;
+      unanswered_.running.emplace(call.call_id(), cancelled);
     }
   }
   if (hosted == nullptr) {
-    return SendResult(call.call_id(),
+    return SendResult(generation, call.call_id(),
                       Status(Code::kStale, "this client hosts nothing under handle " +
                                                std::to_string(call.handle())),
                       {});
@@ -143,7 +157,8 @@ void Session::OnCall(v1::Call& call) {
   request.cancelled = std::move(cancelled);
   if (call.timeout_ms() != 0)
     request.deadline = Clock::now() + std::chrono::milliseconds(call.timeout_ms());
-  Responder responder(std::make_unique<SessionAnswer>(shared_from_this(), call.call_id(), hosted));
+  Responder responder(
+      std::make_unique<SessionAnswer>(shared_from_this(), generation, call.call_id(), hosted));
   if (!options_.executor) return hosted->Run(std::move(request), std::move(responder));
 
   const auto task =
@@ -158,17 +173,18 @@ void Session::OnCall(v1::Call& call) {
 
 void Session::OnCancel(std::uint64_t call_id) {
   std::scoped_lock lock(mutex_);
-  const auto found = running_.find(call_id);
-  if (found != running_.end()) found->second->store(true, std::memory_order_relaxed);
+  const auto found = unanswered_.running.find(call_id);
+  if (found != unanswered_.running.end()) found->second->store(true, std::memory_order_relaxed);
 }
 
 void Session::OnReleased(std::uint64_t handle) {
-  std::shared_ptr<const Hosted> last;  // goes outside the lock
+  Offered last;  // goes outside the lock
   std::scoped_lock lock(mutex_);
-  const auto found = hosted_.find(handle);
-  if (found == hosted_.end()) return;
+  const auto found = unanswered_.hosted.find(handle);
+  if (found == unanswered_.hosted.end()) return;
   last = std::move(found->second);
-  hosted_.erase(found);
+  unanswered_.hosted.erase(found);
+  recovery_.Forget(last.handle);
 }
 
 void Session::OnGoodbye(const v1::Goodbye& goodbye) {

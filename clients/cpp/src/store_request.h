@@ -45,7 +45,7 @@ inline Session::ReplyDone GiveHandle(std::shared_ptr<Session> session, Client::D
   return [session = std::move(session), done = std::move(done)](const Status& status,
                                                                 v1::Reply* reply) {
     if (reply == nullptr) return done(status);
-    done(Handle(session, reply->handle()));
+    done(Handle(session, session->HandleFromWire(reply->handle())));
   };
 }
 

@@ -1,4 +1,4 @@
-// The completion queue's thread and the writer. See stream.h for the rules.
+// The completion queue's thread, its connections and the writer. See stream.h for the rules.
 #include "clients/cpp/src/stream.h"
 
 #include <grpcpp/alarm.h>
@@ -8,8 +8,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <deque>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -23,15 +21,20 @@ namespace belay::client {
 namespace {
 
 // What an event of the completion queue means.
-enum class Event : std::uintptr_t { kStarted = 1, kRead, kWritten, kHalfClosed, kFinished, kTimer };
+enum class Event : std::uintptr_t {
+  kStarted = 1,
+  kRead,
+  kWritten,
+  kFinished,
+  kTimer,
+  kHeartbeat,
+  kDial,
+};
 
 void* Tag(Event event) { return reinterpret_cast<void*>(static_cast<std::uintptr_t>(event)); }
 
-// An acknowledgement of its own is sent when this many operations came and nothing went out.
-constexpr std::uint64_t kAckEvery = 1024;
-// Room for a frame's own fields and an operation's tag and length.
-constexpr std::size_t kFrameOverheadBytes = 64;
-constexpr std::size_t kOperationOverheadBytes = 16;
+// Of a lease, how long to wait before asking for a sign of life.
+constexpr std::uint32_t kHeartbeatsPerLease = 3;
 
 // Whose thread this is, if a stream's.
 thread_local const void* current_stream = nullptr;
@@ -40,48 +43,58 @@ thread_local const void* current_stream = nullptr;
 
 class Stream::Impl {
  public:
-  explicit Impl(const std::string& target) : stub_(v1::Broker::NewStub(MakeChannel(target))) {}
+  Impl(std::string target, v1::Hello hello) : target_(std::move(target)), line_(std::move(hello)) {}
 
   void Start(std::shared_ptr<Impl> self, std::shared_ptr<Listener> listener) {
     listener_ = std::move(listener);
-    stream_ = stub_->PrepareAsyncSession(&context_, &queue_);
-    stream_->StartCall(Tag(Event::kStarted));
+    Dial();
     thread_ = std::thread([self = std::move(self)] { self->Loop(); });
   }
 
-  bool Send(Operation operation) {
-    const std::size_t size = operation->ByteSizeLong() + kOperationOverheadBytes;
+  bool Send(Operation operation, std::uint64_t generation) {
     {
       std::scoped_lock lock(mutex_);
-      if (is_ended_ || is_half_closing_) return false;
-      outbox_.push_back({std::move(operation), size});
+      if (is_ended_ || is_half_closing_ || generation != generation_) return false;
+      line_.Add(std::move(operation));
     }
     if (!OnOwnThread()) Flush();
     return true;
+  }
+
+  bool CanResume() const {
+    std::scoped_lock lock(mutex_);
+    return line_.can_resume();
+  }
+
+  std::size_t WaitingBytes() const {
+    std::scoped_lock lock(mutex_);
+    return line_.is_up() ? 0 : line_.held_bytes();
   }
 
   void ArmTimer(std::uint32_t delay_ms) {
     std::scoped_lock lock(mutex_);
     if (is_ended_ || is_timer_armed_) return;
     is_timer_armed_ = true;
-    alarm_.Set(&queue_, std::chrono::system_clock::now() + std::chrono::milliseconds(delay_ms),
-               Tag(Event::kTimer));
-  }
-
-  void SetMaxFrameBytes(std::uint32_t max_bytes) {
-    std::scoped_lock lock(mutex_);
-    if (max_bytes != 0) max_frame_bytes_ = max_bytes;
+    SetAlarm(timer_, delay_ms, Event::kTimer);
   }
 
   void HalfClose() {
+    bool is_up = false;
     {
       std::scoped_lock lock(mutex_);
       is_half_closing_ = true;
+      is_up = line_.is_up();
     }
+    if (!is_up) return Cancel();
     if (!OnOwnThread()) Flush();
   }
 
-  void Cancel() { context_.TryCancel(); }
+  void Cancel() {
+    std::scoped_lock lock(mutex_);
+    is_cancelled_ = true;
+    if (connection_ != nullptr) connection_->context.TryCancel();
+    dial_.Cancel();
+  }
 
   bool WaitEnded(std::uint32_t timeout_ms) {
     std::unique_lock lock(mutex_);
@@ -100,10 +113,30 @@ class Stream::Impl {
   bool OnOwnThread() const { return current_stream == this; }
 
  private:
-  struct Queued {
-    Operation operation;
-    std::size_t size = 0;
+  using Clock = std::chrono::steady_clock;
+
+  // A channel of its own each: gRPC's own pauses between attempts are not ours.
+  struct Connection {
+    explicit Connection(const std::string& target)
+        : stub(v1::Broker::NewStub(MakeChannel(target))) {}
+    const std::unique_ptr<v1::Broker::Stub> stub;
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientAsyncReaderWriter<v1::ClientFrame, v1::ServerFrame>> stream;
   };
+
+  void SetAlarm(grpc::Alarm& alarm, std::uint32_t delay_ms, Event event) {
+    alarm.Set(&queue_, std::chrono::system_clock::now() + std::chrono::milliseconds(delay_ms),
+              Tag(event));
+  }
+
+  void Dial() {
+    auto connection = std::make_unique<Connection>(target_);
+    std::scoped_lock lock(mutex_);
+    connection_ = std::move(connection);
+    if (is_cancelled_) connection_->context.TryCancel();
+    connection_->stream = connection_->stub->PrepareAsyncSession(&connection_->context, &queue_);
+    connection_->stream->StartCall(Tag(Event::kStarted));
+  }
 
   void Loop() {
     current_stream = this;
@@ -123,41 +156,52 @@ class Stream::Impl {
       case Event::kStarted: return ok ? OnStarted() : Finish();
       case Event::kRead: return ok ? OnFrame() : Finish();
       case Event::kWritten: return OnWritten(ok);
-      case Event::kHalfClosed: return;
       case Event::kTimer: return OnTimer();
-      case Event::kFinished: return OnFinished();
+      case Event::kHeartbeat: return OnHeartbeat();
+      case Event::kDial: return ok ? Dial() : OnOver(Status(Code::kCancelled, "cancelled"));
+      case Event::kFinished: is_finished_ = true; return FollowUp();
     }
   }
 
   void OnStarted() {
     {
       std::scoped_lock lock(mutex_);
+      line_.Connect();
       is_writing_ = false;  // true until now: nothing may be written before the call is up
     }
-    stream_->Read(&inbox_, Tag(Event::kRead));
+    heard_ = Clock::now();
+    connection_->stream->Read(&inbox_, Tag(Event::kRead));
   }
 
   void OnFrame() {
-    const auto count = static_cast<std::uint64_t>(inbox_.operations_size());
-    if (count != 0 && inbox_.first_sequence() != received_ + 1) {
-      broken_ = Status(Code::kInternal, "the broker's frame starts at operation " +
-                                            std::to_string(inbox_.first_sequence()) +
-                                            ", expected " + std::to_string(received_ + 1));
-      context_.TryCancel();
-    } else {
-      received_ += count;
-      for (v1::ServerOperation& operation : *inbox_.mutable_operations())
-        listener_->OnOperation(operation);
+    heard_ = Clock::now();
+    Status status;
+    int first_new = 0;
+    {
+      std::scoped_lock lock(mutex_);
+      const bool was_up = line_.is_up();
+      status = line_.OnFrame(inbox_, &first_new);
+      if (!was_up && line_.is_up()) ArmHeartbeat();
     }
-    stream_->Read(&inbox_, Tag(Event::kRead));
+    if (!status.ok()) {
+      broken_ = std::move(status);
+      connection_->context.TryCancel();
+    } else {
+      for (int i = first_new; i < inbox_.operations_size(); ++i)
+        listener_->OnOperation(*inbox_.mutable_operations(i));
+    }
+    connection_->stream->Read(&inbox_, Tag(Event::kRead));
   }
 
   void OnWritten(bool ok) {
-    // A failed write means a dead stream: the flag stays, so that nothing more is written, and the
-    // pending read fails next.
-    if (!ok) return;
-    std::scoped_lock lock(mutex_);
-    is_writing_ = false;
+    {
+      std::scoped_lock lock(mutex_);
+      --writes_outstanding_;
+      // A failed write means a dead connection: the flag stays, so that nothing more is written, and the
+      // pending read fails next. So it does after a half-close.
+      if (ok && !is_half_closed_) is_writing_ = false;
+    }
+    FollowUp();
   }
 
   void OnTimer() {
@@ -169,113 +213,147 @@ class Stream::Impl {
     listener_->OnTimer();
   }
 
-  void Finish() { stream_->Finish(&finish_status_, Tag(Event::kFinished)); }
-
-  void OnFinished() {
-    std::vector<Operation> unsent;
-    {
-      std::unique_lock lock(mutex_);
-      is_ended_ = true;
-      // Nothing may be started on a queue that is shut down.
-      changed_.wait(lock, [this] { return !is_starting_write_; });
-      for (Queued& queued : outbox_) unsent.push_back(std::move(queued.operation));
-      outbox_.clear();
-      alarm_.Cancel();
-    }
-    queue_.Shutdown();
-    const Status status = broken_ ? *broken_
-                                  : FromGrpc(static_cast<int>(finish_status_.error_code()),
-                                             finish_status_.error_message());
-    listener_->OnEnded(status, std::move(unsent));
-    {
-      std::scoped_lock lock(mutex_);
-      is_told_ = true;
-    }
-    changed_.notify_all();
+  // REQUIRES: mutex_ held
+  void ArmHeartbeat() {
+    if (line_.lease_ms() == 0 || is_heartbeat_armed_) return;
+    is_heartbeat_armed_ = true;
+    SetAlarm(heartbeat_, line_.lease_ms() / kHeartbeatsPerLease + 1, Event::kHeartbeat);
   }
 
-  // Writes one frame of what is queued, or the half-close that follows the last, if nothing is being
-  // written now.
+  void OnHeartbeat() {
+    std::scoped_lock lock(mutex_);
+    is_heartbeat_armed_ = false;
+    if (is_ended_ || !line_.is_up()) return;
+    if (Clock::now() - heard_ >= std::chrono::milliseconds(line_.lease_ms())) {
+      broken_ = Status(Code::kUnavailable,
+                       "the broker was silent for " + std::to_string(line_.lease_ms()) + " ms",
+                       kConnectionFailed);
+      return connection_->context.TryCancel();
+    }
+    auto ping = std::make_unique<v1::ClientOperation>();
+    ping->mutable_ping();
+    line_.Add(std::move(ping));
+    ArmHeartbeat();
+  }
+
+  void Finish() { connection_->stream->Finish(&finish_status_, Tag(Event::kFinished)); }
+
+  // Goes on from a connection that has finished once no write of it is outstanding.
+  void FollowUp() {
+    {
+      std::scoped_lock lock(mutex_);
+      if (!is_finished_ || writes_outstanding_ != 0) return;
+      is_writing_ = true;
+      line_.Disconnect();
+    }
+    is_finished_ = false;
+    const Status status = broken_ ? *std::exchange(broken_, std::nullopt)
+                                  : FromGrpc(static_cast<int>(finish_status_.error_code()),
+                                             finish_status_.error_message());
+    OnOver(status);
+  }
+
+  void OnOver(const Status& status) {
+    const AfterLoss next = listener_->OnLost(status);
+    std::vector<Operation> never_sent;
+    std::uint64_t generation = 0;
+    {
+      std::unique_lock lock(mutex_);
+      // A thread that has just started the last write may still be leaving it.
+      changed_.wait(lock, [this] { return !is_starting_write_; });
+      connection_.reset();
+      if (next != AfterLoss::kResume) {
+        never_sent = line_.TakeNeverSent();
+        generation = ++generation_;
+      }
+      if (next == AfterLoss::kEnd) {
+        is_ended_ = true;
+        timer_.Cancel();
+        heartbeat_.Cancel();
+      }
+    }
+    if (next == AfterLoss::kEnd) {
+      queue_.Shutdown();
+      listener_->OnEnded(status, std::move(never_sent));
+      {
+        std::scoped_lock lock(mutex_);
+        is_told_ = true;
+      }
+      return changed_.notify_all();
+    }
+    if (next == AfterLoss::kRenew) listener_->OnRenewed(status, std::move(never_sent), generation);
+    const std::uint32_t delay_ms = listener_->NextDelayMs();
+    std::scoped_lock lock(mutex_);
+    SetAlarm(dial_, is_cancelled_ ? 0 : delay_ms, Event::kDial);
+  }
+
+  // Writes the next frame, or the half-close that follows the last, if nothing is being written now.
   void Flush() {
-    v1::ClientFrame frame;
-    bool is_half_close = false;
+    std::shared_ptr<const v1::ClientFrame> frame;
     {
       std::scoped_lock lock(mutex_);
       if (is_writing_ || is_ended_) return;
-      // The number of operations applied is the reading thread's; others leave the last one told.
-      if (OnOwnThread()) ack_ = received_;
-      const bool is_ack_due = ack_ - acked_ >= kAckEvery;
-      if (outbox_.empty() && !is_ack_due) {
-        if (!is_half_closing_ || is_half_closed_) return;
-        is_half_closed_ = is_half_close = true;
-      } else {
-        TakeFrame(frame);
+      frame = line_.Take();
+      if (frame == nullptr) {
+        if (!is_half_closing_ || is_half_closed_ || !line_.is_up()) return;
+        is_half_closed_ = true;
       }
       is_writing_ = is_starting_write_ = true;
+      ++writes_outstanding_;
     }
-    if (is_half_close) {
-      stream_->WritesDone(Tag(Event::kHalfClosed));
+    // Stays until its events have come, of which this write's is one.
+    if (frame == nullptr) {
+      connection_->stream->WritesDone(Tag(Event::kWritten));
     } else {
-      stream_->Write(frame, Tag(Event::kWritten));
+      connection_->stream->Write(*frame, Tag(Event::kWritten));
     }
     std::scoped_lock lock(mutex_);
     is_starting_write_ = false;
-    if (is_ended_) changed_.notify_all();
+    changed_.notify_all();
   }
 
-  // REQUIRES: mutex_ held, nothing being written
-  void TakeFrame(v1::ClientFrame& frame) {
-    frame.set_ack(ack_);
-    acked_ = ack_;
-    std::size_t bytes = kFrameOverheadBytes;
-    while (!outbox_.empty()) {
-      Queued& next = outbox_.front();
-      if (frame.operations_size() != 0 && bytes + next.size > max_frame_bytes_) break;
-      bytes += next.size;
-      frame.mutable_operations()->AddAllocated(next.operation.release());
-      outbox_.pop_front();
-    }
-    if (frame.operations_size() == 0) return;
-    frame.set_first_sequence(sent_ + 1);
-    sent_ += static_cast<std::uint64_t>(frame.operations_size());
-  }
-
-  const std::unique_ptr<v1::Broker::Stub> stub_;
+  const std::string target_;
   grpc::CompletionQueue queue_;
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientAsyncReaderWriter<v1::ClientFrame, v1::ServerFrame>> stream_;
-  grpc::Alarm alarm_;
+  grpc::Alarm timer_;
+  grpc::Alarm heartbeat_;
+  grpc::Alarm dial_;
   std::thread thread_;
 
   // The stream's thread only.
   std::shared_ptr<Listener> listener_;
   v1::ServerFrame inbox_;
   grpc::Status finish_status_;
-  std::optional<Status> broken_;  // set when the broker breaks the protocol
-  std::uint64_t received_ = 0;
+  std::optional<Status> broken_;  // why it was given up from this end
+  bool is_finished_ = false;
+  Clock::time_point heard_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Queued> outbox_;
-  std::size_t max_frame_bytes_ = std::numeric_limits<std::size_t>::max();
-  std::uint64_t sent_ = 0;
-  std::uint64_t ack_ = 0;    // to be told with the next frame
-  std::uint64_t acked_ = 0;  // told with the last frame
+  Line line_;
+  std::uint64_t generation_ = 0;
+  std::unique_ptr<Connection> connection_;
+  int writes_outstanding_ = 0;
   bool is_writing_ = true;
   bool is_starting_write_ = false;
   bool is_timer_armed_ = false;
+  bool is_heartbeat_armed_ = false;
   bool is_half_closing_ = false;
   bool is_half_closed_ = false;
+  bool is_cancelled_ = false;
   bool is_ended_ = false;
   bool is_told_ = false;
 };
 
-Stream::Stream(const std::string& target) : impl_(std::make_shared<Impl>(target)) {}
+Stream::Stream(std::string target, v1::Hello hello)
+    : impl_(std::make_shared<Impl>(std::move(target), std::move(hello))) {}
 Stream::~Stream() = default;
 void Stream::Start(std::shared_ptr<Listener> listener) { impl_->Start(impl_, std::move(listener)); }
-bool Stream::Send(Operation operation) { return impl_->Send(std::move(operation)); }
+bool Stream::Send(Operation operation, std::uint64_t generation) {
+  return impl_->Send(std::move(operation), generation);
+}
+bool Stream::CanResume() const { return impl_->CanResume(); }
+std::size_t Stream::WaitingBytes() const { return impl_->WaitingBytes(); }
 void Stream::ArmTimer(std::uint32_t delay_ms) { impl_->ArmTimer(delay_ms); }
-void Stream::SetMaxFrameBytes(std::uint32_t max_bytes) { impl_->SetMaxFrameBytes(max_bytes); }
 void Stream::HalfClose() { impl_->HalfClose(); }
 void Stream::Cancel() { impl_->Cancel(); }
 bool Stream::WaitEnded(std::uint32_t timeout_ms) { return impl_->WaitEnded(timeout_ms); }

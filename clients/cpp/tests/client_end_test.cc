@@ -104,7 +104,8 @@ TEST(ClientEnd, LossOfTheConnectionEndsEverything) {
   FakeBroker broker;
   std::promise<Status> lost;
   Client client =
-      MustConnect(broker, {.on_lost = [&](const Status& status) { lost.set_value(status); }});
+      MustConnect(broker, {.session_life = SessionLife::kEndsWithConnection,
+                           .on_lost = [&](const Status& status) { lost.set_value(status); }});
   std::atomic<int> released{0};
   Result<Handle> handle = client.Register(Echo(), {.on_released = [&] { ++released; }});
   broker.SetScript([](const v1::ClientOperation& operation, const FakeBroker::Send&) {

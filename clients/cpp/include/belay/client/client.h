@@ -6,9 +6,14 @@
 // refuses the call, it is called before ...Async returns.) The plain form waits for the answer; called on
 // the client's thread it returns WOULD_DEADLOCK at once and does nothing.
 //
-// When the connection is lost the session is over: everything unanswered ends with UNAVAILABLE (reason
-// CONNECTION_FAILED), calls with how far they got; every hosted closure is released (hosting.h);
-// ClientOptions::on_lost is called; every later operation fails the same way. Connect again for a new session.
+// When the connection is lost the client makes another, and the session goes on: nothing is lost or done
+// twice, operations wait meanwhile. If the broker has none to go on with (it was restarted, or too much time has
+// passed), the client begins a new one and puts back what it can: its callbacks, with their names, and
+// its watches and validators keep the handles that the program knows. Everything unanswered ends with
+// UNAVAILABLE then, calls with how far they got; other handles (of resolved callbacks, snapshots) say STALE.
+// ClientOptions::on_event tells. What `SessionLife` and `reconnect_timeout_ms` do not allow, or the broker
+// refuses for another reason, is the end: every hosted closure is released (hosting.h), on_lost is
+// called, every later operation fails the same way.
 //
 // Thread safety: every method may be called from any thread, also from callbacks. The destructor must
 // not run concurrently with other methods; on the client's own thread it does not wait.
@@ -31,18 +36,55 @@ namespace belay::client {
 class Session;
 class Store;
 
+// What the loss of a connection does to a client's session.
+enum class SessionLife : std::uint8_t {
+  kOutlivesConnections,  // it goes on over the next, or a new one takes its place
+  kEndsWithConnection,   // it is over
+};
+
+// What became of a session, or of something in it.
+struct SessionEvent {
+  enum class Kind : std::uint8_t {
+    kDisconnected,  // the connection is lost; the client tries to make another
+    kResumed,       // the session goes on as if nothing had been
+    kRenewed,  // a new session stands, with everything that could be put back; epoch() may differ
+    kNotPutBack,  // `handle` could not be put into the new session: `status` says why, and it is released
+  };
+  Kind kind;
+  Status status;             // of kDisconnected and kNotPutBack
+  std::uint64_t handle = 0;  // of kNotPutBack: a callback, watch or validator
+};
+
 struct ClientOptions {
   std::string client_name = "cpp";  // shown to operators; 1 to 255 bytes
-  std::string instance = {};        // empty: "HOST:PID"
-  Executor executor = {};           // runs hosted callbacks; none: the client's thread
+  // Which of the programs of that name; empty: "HOST:PID". A program that gives one which outlives its
+  // process takes over from its own ghost: the session that its last process has left behind.
+  std::string instance = {};
+  std::uint64_t incarnation =
+      0;  // of the instance, growing with each; 0: when this process began to use Belay
+  Executor executor = {};  // runs hosted callbacks; none: the client's thread
   std::uint32_t connect_timeout_ms = 5000;
   std::uint32_t close_timeout_ms = 2000;  // how long the destructor waits for the broker
+  SessionLife session_life = SessionLife::kOutlivesConnections;
+  // How long the broker is to keep the session without a connection, and how long either side may be silent
+  // before the connection counts as lost; it may grant less. 0: not at all, and for ever. Not given: 30 s
+  // and 15 s, or 0 over a unix socket, which is lost only with one of the processes: so the callers of a
+  // host that died need not wait for it to come back. Of sessions that outlive their connections.
+  std::optional<std::uint32_t> grace_ms = {};
+  std::optional<std::uint32_t> lease_ms = {};
+  // How long to try before the client gives up; attempts come after 50 ms to 5 s, at random.
+  std::uint32_t reconnect_timeout_ms = 60'000;
+  // Bytes of operations that may wait for a connection. One more is refused with RESOURCE_EXHAUSTED.
+  std::size_t max_waiting_bytes = std::size_t{64} << 20U;
+  // Called on the client's thread; must not block.
+  std::function<void(const SessionEvent&)> on_event = {};
   // Called once, on the client's thread, when the session ends other than by Close().
   std::function<void(const Status&)> on_lost = {};
 };
 
 // One reference to a callback, watch, validator or snapshot, as an entry in the session's table. Move-only; going away
-// releases it without waiting. Outliving the client is harmless: the session's end released it.
+// releases it without waiting. Outliving the client is harmless: the session's end released it. Its id stays the
+// same when it is put into a new session.
 class Handle {
  public:
   Handle() = default;
