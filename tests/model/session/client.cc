@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::size_t kMaxHandles = 12;
 constexpr int kNames = 3;
+constexpr int kUnavailable = 14;
+constexpr int kStaleEpoch = 49;
 constexpr std::size_t kDuplicates = 3;
 
 v1::Hello HelloOf(int number, std::uint64_t incarnation) {
@@ -200,7 +202,7 @@ void SimulatedClient::LoseSession() {
     never_sent.insert(operation->call().call_id());
   for (const auto& [id, call] : std::exchange(calls_, {})) {
     v1::Status status;
-    status.set_code(14);
+    status.set_code(kUnavailable);
     status.set_certainty(never_sent.contains(id) ? v1::CERTAINTY_NOT_SENT
                                                  : v1::CERTAINTY_SENT_UNKNOWN);
     ledger_.Told(call, status);
@@ -219,6 +221,10 @@ void SimulatedClient::Apply(const v1::ServerOperation& operation) {
     if (operation.welcome().resumed()) ++resumed_;
   } else if (operation.has_goodbye()) {
     said_goodbye_ = true;
+    // That it has no such session any more, or is about to end. This client breaks no rule.
+    const v1::Status& why = operation.goodbye().status();
+    if (why.code() != kStaleEpoch && why.code() != kUnavailable)
+      ledger_.Complain(name_ + ": Goodbye, " + why.message());
   } else if (operation.has_reply()) {
     OnReply(operation.reply());
   } else if (operation.has_call()) {
