@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "broker/storage/rocksdb/engine_options.h"
 #include "broker/storage/rocksdb/errors.h"
 #include "broker/storage/rocksdb/format.h"
 #include "rocksdb/db.h"
@@ -47,9 +46,10 @@ Status Create(Database& database, std::string_view name, KeyspaceId* id) {
                     "LIMIT_EXCEEDED");
     }
     const std::string family_name = std::string(kKeyspaceFamilyPrefix) + std::string(name);
-    const auto families = EngineFamilies(database.options(), {family_name});
-    const rocksdb::Status created =
-        engine.db().CreateColumnFamily(families.back().options, family_name, &family);
+    // As the default one is, with the cache that all share.
+    const rocksdb::ColumnFamilyOptions options =
+        engine.db().GetOptions(engine.family(kDefaultKeyspace));
+    const rocksdb::Status created = engine.db().CreateColumnFamily(options, family_name, &family);
     if (!created.ok()) return FromRocks(created, "creating keyspace " + QuoteKey(name));
   }
   *id = family->GetID();
