@@ -20,7 +20,8 @@ ScanJob::ScanJob(std::shared_ptr<StoreQueue> queue, std::uint64_t request_id,
       caller_(std::move(caller)) {}
 
 ScanJob::~ScanJob() {
-  if (references_.callback != 0) (void)registry::Registry::Release(references_.callback);
+  for (const registry::Handle hook : {references_.callback, references_.projection})
+    if (hook != 0) (void)registry::Registry::Release(hook);
 }
 
 void ScanJob::Open() {
@@ -33,6 +34,7 @@ void ScanJob::Open() {
   engine::CursorOptions options;
   options.scan = std::move(*scan);
   options.filter = references_.callback;
+  options.projection = references_.projection;
   options.caller = caller_;
   auto cursor = engine::Cursor::Open(queue_->hub().shared_broker(), options);
   if (!cursor.ok()) return End(cursor.status());
@@ -42,7 +44,8 @@ void ScanJob::Open() {
 
 void ScanJob::PullLater() {
   Hub& hub = queue_->hub();
-  asio::post(references_.callback != 0 ? hub.hook_workers : hub.store_workers,
+  const bool asks = references_.callback != 0 || references_.projection != 0;
+  asio::post(asks ? hub.hook_workers : hub.store_workers,
              [self = shared_from_this()] { self->Pull(); });
 }
 

@@ -24,7 +24,7 @@ namespace belay::daemon {
 
 class ScanJob : public std::enable_shared_from_this<ScanJob> {
  public:
-  // Takes over `references.callback`, the filter.
+  // Takes over the hooks in `references`.
   ScanJob(std::shared_ptr<StoreQueue> queue, std::uint64_t request_id,
           const v1::ScanRequest& request, StoreReferences references, std::string caller);
   ~ScanJob();

@@ -207,6 +207,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // session_store.cc
   void OnStore(v1::StoreRequest& request);
   base::Result<registry::Handle> RetainNamed(std::uint64_t wire_handle, const std::string& name);
+  base::Result<registry::Handle> FindScanHook(const char* role, std::uint64_t wire_handle,
+                                              const std::string& name);
   base::Result<registry::Handle> FindStoreCallback(const v1::StoreRequest& request);
   base::Result<SnapshotPointer> FindSnapshot(const v1::StoreRequest& request);
 

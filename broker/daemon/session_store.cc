@@ -40,18 +40,25 @@ Result<Handle> Session::RetainNamed(std::uint64_t wire_handle, const std::string
   return Registry::Retain(*found, owner_, 0);
 }
 
+// The scan's filter or projection; 0 if neither a handle nor a name is given.
+Result<Handle> Session::FindScanHook(const char* role, std::uint64_t wire_handle,
+                                     const std::string& name) {
+  if (wire_handle == 0 && name.empty()) return Handle{0};
+  if (wire_handle != 0 && !name.empty()) {
+    return Invalid(std::string(role) + "_handle and " + role + "_name exclude each other");
+  }
+  return RetainNamed(wire_handle, name);
+}
+
 Result<Handle> Session::FindStoreCallback(const v1::StoreRequest& request) {
   if (request.filter_handle() != 0 && !request.has_scan())
     return Invalid("filter_handle is for scans only");
+  if (request.projection_handle() != 0 && !request.has_scan())
+    return Invalid("projection_handle is for scans only");
   if (request.callback_handle() != 0 && !request.has_update())
     return Invalid("callback_handle is for updates only");
-  if (request.has_scan()) {
-    const std::string& name = request.scan().filter_name();
-    if (request.filter_handle() == 0 && name.empty()) return Handle{0};
-    if (request.filter_handle() != 0 && !name.empty())
-      return Invalid("filter_handle and filter_name exclude each other");
-    return RetainNamed(request.filter_handle(), name);
-  }
+  if (request.has_scan())
+    return FindScanHook("filter", request.filter_handle(), request.scan().filter_name());
   if (!request.has_update()) return Handle{0};
   const std::string& name = request.update().callback_name();
   if ((request.callback_handle() != 0) == !name.empty())
@@ -80,6 +87,13 @@ void Session::OnStore(v1::StoreRequest& request) {
   if (!callback.ok()) return ReplyStatus(request_id, callback.status());
   StoreReferences references{std::move(*snapshot), *callback};
   if (request.has_scan()) {
+    const auto projection =
+        FindScanHook("projection", request.projection_handle(), request.scan().projection_name());
+    if (!projection.ok()) {
+      if (*callback != 0) (void)Registry::Release(*callback);
+      return ReplyStatus(request_id, projection.status());
+    }
+    references.projection = *projection;
     auto job = std::make_shared<ScanJob>(store_, request_id, request.scan(), std::move(references),
                                          client_name_);
     return store_->SubmitScan([job = std::move(job)] { job->Open(); });

@@ -26,10 +26,12 @@ Result<registry::Ref<engine::Cursor>> OpenCursor(Hub& hub, const v1::ScanRequest
   if (!scan.ok()) return scan.status();
   options.scan = std::move(*scan);
   options.caller = kCaller;
-  if (!request.filter_name().empty()) {
-    const auto filter = hub.broker().Resolve(request.filter_name());
-    if (!filter.ok()) return filter.status();
-    options.filter = *filter;
+  for (const auto& [name, hook] : {std::pair{&request.filter_name(), &options.filter},
+                                   std::pair{&request.projection_name(), &options.projection}}) {
+    if (name->empty()) continue;
+    const auto found = hub.broker().Resolve(*name);
+    if (!found.ok()) return found.status();
+    *hook = *found;
   }
   return engine::Cursor::Open(hub.shared_broker(), options);
 }
@@ -112,6 +114,12 @@ grpc::Status StorageService::Delete(Context*, const v1::DeleteRequest* request,
 
 grpc::Status StorageService::Write(Context*, const v1::WriteRequest* request,
                                    v1::WriteResponse* response) {
+  return WithStore(
+      response, [&] { (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response); });
+}
+
+grpc::Status StorageService::Merge(Context*, const v1::MergeRequest* request,
+                                   v1::MergeResponse* response) {
   return WithStore(
       response, [&] { (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response); });
 }

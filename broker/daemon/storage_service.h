@@ -34,6 +34,8 @@ class StorageService final : public v1::Storage::Service {
                       v1::DeleteResponse* response) override;
   grpc::Status Write(Context* context, const v1::WriteRequest* request,
                      v1::WriteResponse* response) override;
+  grpc::Status Merge(Context* context, const v1::MergeRequest* request,
+                     v1::MergeResponse* response) override;
   grpc::Status Update(Context* context, const v1::UpdateRequest* request,
                       v1::UpdateResponse* response) override;
   grpc::Status Scan(Context* context, const v1::ScanRequest* request,

@@ -43,6 +43,7 @@ bool StoreJob::FollowsWrites() const {
     case Request::kPut:
     case Request::kDelete:
     case Request::kWrite:
+    case Request::kMerge:
     case Request::kUpdate:
     case Request::kFlush: return true;
     default: return false;
@@ -54,6 +55,7 @@ Result<storage::WriteBatch> StoreJob::ReadBatch() {
     case Request::kPut: return ToBatch(hub_.broker(), request_.put());
     case Request::kDelete: return ToBatch(hub_.broker(), request_.delete_());
     case Request::kWrite: return ToBatch(hub_.broker(), request_.write());
+    case Request::kMerge: return ToBatch(hub_.broker(), request_.merge());
     default: return Status(Code::kInternal, "a request that is no batch was read as one");
   }
 }
@@ -63,7 +65,7 @@ bool StoreJob::AsksCallback() {
   if (request_.has_flush() || !hub_.broker().store().ok()) return false;
   batch_ = ReadBatch();
   has_batch_ = true;
-  return batch_.ok() && hub_.broker().AsksValidators(*batch_);
+  return batch_.ok() && hub_.broker().AsksCallbacks(*batch_);
 }
 
 void StoreJob::Run() {
@@ -76,7 +78,8 @@ void StoreJob::Run() {
 Status StoreJob::Dispatch() {
   engine::Broker& broker = hub_.broker();
   const SnapshotPointer& snapshot = references_.snapshot;
-  const bool is_batch = request_.has_put() || request_.has_delete_() || request_.has_write();
+  const bool is_batch =
+      request_.has_put() || request_.has_delete_() || request_.has_write() || request_.has_merge();
   if (is_batch && !has_batch_) batch_ = ReadBatch();
   switch (request_.request_case()) {
     case Request::kGet: return RunGet(broker, snapshot, request_.get(), response_->mutable_get());
@@ -86,6 +89,7 @@ Status StoreJob::Dispatch() {
     case Request::kPut: return Commit(broker, batch_, response_->mutable_put());
     case Request::kDelete: return Commit(broker, batch_, response_->mutable_delete_());
     case Request::kWrite: return Commit(broker, batch_, response_->mutable_write());
+    case Request::kMerge: return Commit(broker, batch_, response_->mutable_merge());
     case Request::kUpdate:
       return RunUpdate(broker, references_.callback, caller_, request_.update(),
                        response_->mutable_update());

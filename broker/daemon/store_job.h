@@ -17,8 +17,10 @@ namespace belay::daemon {
 
 // What a request named by handles of its session's table.
 struct StoreReferences {
-  SnapshotPointer snapshot;       // null: the store as it is now
-  registry::Handle callback = 0;  // filters a scan or makes an update's value; of the request's own
+  SnapshotPointer snapshot;  // null: the store as it is now
+  // The request's own handles; 0: none.
+  registry::Handle callback = 0;    // filters a scan or makes an update's value
+  registry::Handle projection = 0;  // of a scan
 };
 
 class StoreJob {

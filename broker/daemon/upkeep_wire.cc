@@ -46,7 +46,7 @@ Status RunCreateKeyspace(engine::Broker& broker, const v1::CreateKeyspaceRequest
 Status RunDropKeyspace(engine::Broker& broker, const v1::DropKeyspaceRequest& request,
                        v1::DropKeyspaceResponse* response) {
   Status status = CheckKeyspaceName(request.keyspace());
-  if (status.ok()) status = (*broker.store())->DropKeyspace(request.keyspace());
+  if (status.ok()) status = broker.DropKeyspace(request.keyspace());
   return Settle(std::move(status), response);
 }
 

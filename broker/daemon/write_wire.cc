@@ -55,19 +55,31 @@ Status ReadKey(const Message& message, Operation* operation) {
   return {};
 }
 
+Status ReadTtl(std::uint64_t ttl_ms, const base::Clock& clock, Operation* operation) {
+  if (ttl_ms > kMaxTtlMs) {
+    return Invalid("ttl_ms is " + std::to_string(ttl_ms) + ", at most " +
+                   std::to_string(kMaxTtlMs) + " is allowed; 0 is never");
+  }
+  if (ttl_ms != 0)
+    operation->expires_at_ms = clock.WallNs() / 1'000'000 + static_cast<std::int64_t>(ttl_ms);
+  return {};
+}
+
 template <typename Message>
 Status ReadPut(const Message& message, const base::Clock& clock, Operation* operation) {
   operation->kind = OperationKind::kPut;
   operation->value = message.value();
-  if (message.ttl_ms() > kMaxTtlMs) {
-    return Invalid("ttl_ms is " + std::to_string(message.ttl_ms()) + ", at most " +
-                   std::to_string(kMaxTtlMs) + " is allowed; 0 is never");
-  }
-  if (message.ttl_ms() != 0) {
-    operation->expires_at_ms =
-        clock.WallNs() / 1'000'000 + static_cast<std::int64_t>(message.ttl_ms());
-  }
-  return ReadKey(message, operation);
+  Status status = ReadTtl(message.ttl_ms(), clock, operation);
+  return status.ok() ? ReadKey(message, operation) : status;
+}
+
+template <typename Message>
+Status ReadMerge(const Message& message, const base::Clock& clock, Operation* operation) {
+  operation->kind = OperationKind::kMerge;
+  operation->key = message.key();
+  operation->value = message.operand();
+  operation->merge_operator = message.operator_name();
+  return ReadTtl(message.ttl_ms(), clock, operation);
 }
 
 template <typename Message>
@@ -99,6 +111,7 @@ Status ReadOperation(const v1::WriteOperation& wire, const base::Clock& clock,
     case v1::WriteOperation::kDelete: return ReadDelete(wire.delete_(), operation);
     case v1::WriteOperation::kDeleteRange: return ReadDeleteRange(wire.delete_range(), operation);
     case v1::WriteOperation::kCheck: return ReadCheck(wire.check(), operation);
+    case v1::WriteOperation::kMerge: return ReadMerge(wire.merge(), clock, operation);
     case v1::WriteOperation::OPERATION_NOT_SET: break;
   }
   return Invalid("an operation of the batch names nothing to do that is known here");
@@ -113,6 +126,15 @@ Result<storage::WriteBatch> NewBatch(engine::Broker& broker, const Request& requ
   batch.keyspace = *keyspace;
   batch.durability = ToDurability(request.durability());
   return batch;
+}
+
+template <typename Response>
+Status CommitForRevision(engine::Broker& broker, const Result<storage::WriteBatch>& batch,
+                         Response* response) {
+  if (!batch.ok()) return Settle(batch.status(), response);
+  const auto commit = broker.Commit(*batch);
+  if (commit.ok()) response->set_revision(commit->revision);
+  return Settle(commit.status(), response);
 }
 
 }  // namespace
@@ -143,12 +165,22 @@ Result<storage::WriteBatch> ToBatch(engine::Broker& broker, const v1::WriteReque
   return batch;
 }
 
+Result<storage::WriteBatch> ToBatch(engine::Broker& broker, const v1::MergeRequest& request) {
+  auto batch = NewBatch(broker, request);
+  if (!batch.ok()) return batch;
+  Status status = ReadMerge(request, broker.clock(), &batch->operations.emplace_back());
+  if (!status.ok()) return status;
+  return batch;
+}
+
 Status Commit(engine::Broker& broker, const Result<storage::WriteBatch>& batch,
               v1::PutResponse* response) {
-  if (!batch.ok()) return Settle(batch.status(), response);
-  const auto commit = broker.Commit(*batch);
-  if (commit.ok()) response->set_revision(commit->revision);
-  return Settle(commit.status(), response);
+  return CommitForRevision(broker, batch, response);
+}
+
+Status Commit(engine::Broker& broker, const Result<storage::WriteBatch>& batch,
+              v1::MergeResponse* response) {
+  return CommitForRevision(broker, batch, response);
 }
 
 Status Commit(engine::Broker& broker, const Result<storage::WriteBatch>& batch,

@@ -15,6 +15,8 @@
 namespace belay::v1 {
 class DeleteRequest;
 class DeleteResponse;
+class MergeRequest;
+class MergeResponse;
 class PutRequest;
 class PutResponse;
 class UpdateRequest;
@@ -32,6 +34,7 @@ namespace belay::daemon {
 base::Result<storage::WriteBatch> ToBatch(engine::Broker& broker, const v1::PutRequest& request);
 base::Result<storage::WriteBatch> ToBatch(engine::Broker& broker, const v1::DeleteRequest& request);
 base::Result<storage::WriteBatch> ToBatch(engine::Broker& broker, const v1::WriteRequest& request);
+base::Result<storage::WriteBatch> ToBatch(engine::Broker& broker, const v1::MergeRequest& request);
 
 // Commits the batch and writes what became of it to the response; returns its status.
 base::Status Commit(engine::Broker& broker, const base::Result<storage::WriteBatch>& batch,
@@ -40,6 +43,8 @@ base::Status Commit(engine::Broker& broker, const base::Result<storage::WriteBat
                     v1::DeleteResponse* response);
 base::Status Commit(engine::Broker& broker, const base::Result<storage::WriteBatch>& batch,
                     v1::WriteResponse* response);
+base::Status Commit(engine::Broker& broker, const base::Result<storage::WriteBatch>& batch,
+                    v1::MergeResponse* response);
 
 // `callback` makes the value; `caller` is shown to its host.
 base::Status RunUpdate(engine::Broker& broker, registry::Handle callback, const std::string& caller,

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "broker/engine/callback_pool.h"
+#include "broker/engine/commit_path.h"
 #include "broker/engine/expirer.h"
 #include "broker/engine/keyspace_watches.h"
+#include "broker/engine/merges.h"
 #include "broker/engine/names.h"
 #include "broker/engine/store_view.h"
 #include "broker/engine/validators.h"
@@ -58,12 +60,11 @@ Broker::~Broker() {
 Result<std::shared_ptr<Broker>> Broker::Open(BrokerOptions options) {
   std::unique_ptr<storage::Store> store;
   if (!options.store_path.empty()) {
+    if (Status status = storage::ValidateTuning(options.store_tuning); !status.ok()) return status;
     storage::RocksOptions wish;
     wish.path = std::exchange(options.store_path, {});
     wish.clock = options.clock;
-    if (options.history_bytes != 0) wish.history_bytes = options.history_bytes;
-    wish.history_revisions = options.history_revisions;
-    wish.history_age_ns = options.history_age_ns;
+    wish.tuning = options.store_tuning;
     auto opened = storage::OpenRocksStore(wish);
     if (!opened.ok()) return opened.status();
     store = std::move(*opened);
@@ -119,6 +120,7 @@ Status Broker::Start() {
   if (store_ != nullptr) {
     parts_->watches = std::make_unique<KeyspaceWatches>(Watches::Surroundings{
         registry_, store_.get(), parts_->pool, *hooks_owner, options_.clock, options_.log});
+    parts_->watches->DropStray();
     parts_->validators = std::make_shared<Validators>(registry_, *hooks_owner, options_.log);
     parts_->expirer = std::make_unique<Expirer>(*store_, *options_.clock, options_.log);
     parts_->expirer->Begin();
@@ -204,10 +206,19 @@ Result<Handle> Broker::OpenSnapshot(const StoreView& view) {
       shared_from_this(), {view.keyspace(), std::move(*taken)}, view.keyspace_name())));
 }
 
-Result<storage::CommitResult> Broker::Commit(const storage::WriteBatch& batch) {
+Status Broker::DropKeyspace(std::string_view name) {
   auto opened = store();
   if (!opened.ok()) return opened.status();
-  auto committed = parts_->validators->Commit(**opened, batch);
+  const auto keyspace = (*opened)->FindKeyspace(name);
+  if (!keyspace.ok()) return keyspace.status();
+  if (Status status = (*opened)->DropKeyspace(name); !status.ok()) return status;
+  parts_->watches->Dropped(*keyspace);
+  return {};
+}
+
+Result<storage::CommitResult> Broker::Commit(const storage::WriteBatch& batch) {
+  if (auto opened = store(); !opened.ok()) return opened.status();
+  auto committed = CommitWrite(*this, *parts_->validators, batch);
   if (!committed.ok()) return committed;
   for (const storage::Operation& operation : batch.operations) {
     if (operation.expires_at_ms != 0) parts_->expirer->Expect(operation.expires_at_ms);
@@ -215,8 +226,8 @@ Result<storage::CommitResult> Broker::Commit(const storage::WriteBatch& batch) {
   return committed;
 }
 
-bool Broker::AsksValidators(const storage::WriteBatch& batch) const {
-  return parts_->validators->AreAsked(batch);
+bool Broker::AsksCallbacks(const storage::WriteBatch& batch) const {
+  return parts_->validators->AreAsked(batch) || HasMergesByCallback(batch);
 }
 
 Result<Handle> Broker::AttachValidator(const ValidatorOptions& options) {

@@ -28,6 +28,7 @@
 #include "broker/engine/watch_options.h"
 #include "broker/registry/registry.h"
 #include "broker/storage/store.h"
+#include "broker/storage/tuning.h"
 
 namespace belay::engine {
 
@@ -35,10 +36,7 @@ struct BrokerOptions {
   std::string name = "broker";
   std::string store_path;  // empty: no store
   registry::LogFunction log;
-  // Of the history that watches ask for: see storage::RocksOptions. 0: the default there.
-  std::uint64_t history_bytes = 0;
-  std::uint64_t history_revisions = 0;
-  std::int64_t history_age_ns = 0;
+  storage::StoreTuning store_tuning = {};
   // Threads that run in-process callbacks for watches and InvokeAsync(), each occupying one while
   // it runs. They are made when first needed.
   unsigned callback_threads = 4;
@@ -56,9 +54,10 @@ struct BrokerOptions {
 
 struct CursorOptions {
   storage::ScanOptions scan;
-  registry::Handle filter = 0;  // a callback that picks rows; 0: none
-  std::int64_t filter_timeout_ns = 30'000'000'000;
-  std::string caller;  // shown to the filter's host
+  registry::Handle filter = 0;                    // a callback that picks rows; 0: none
+  registry::Handle projection = 0;                // one that makes others of them; 0: none
+  std::int64_t hook_timeout_ns = 30'000'000'000;  // of one call of either; 0: none
+  std::string caller;                             // shown to their hosts
 };
 
 // What to do about a keyspace that is not there.
@@ -133,13 +132,17 @@ class Broker : public std::enable_shared_from_this<Broker> {
       IfMissing if_missing = IfMissing::kFail);
   // The same, to what the view shows at this moment.
   base::Result<registry::Handle> OpenSnapshot(const StoreView& view);
-  // Commits a batch, after the validators that want to see it have let it. Errors: as
-  // storage::Store::Commit; FAILED_PRECONDITION, reason REJECTED, with a validator's words;
-  // UNAVAILABLE, reason VALIDATOR_FAILED; RECURSION_LIMIT.
+  // Drops a keyspace, and what watches of it had: they end, and their names are forgotten. Errors: as
+  // storage::Store::DropKeyspace.
+  base::Status DropKeyspace(std::string_view name);
+  // Commits a batch, after its merges have become puts (merges.h) and the validators that want to see it
+  // have let it. Errors: as storage::Store::Commit; FAILED_PRECONDITION, reason REJECTED, with a
+  // validator's words; UNAVAILABLE, reason VALIDATOR_FAILED; RECURSION_LIMIT; those of ResolveMerges();
+  // ABORTED, reason TOO_MANY_CONFLICTS.
   base::Result<storage::CommitResult> Commit(const storage::WriteBatch& batch);
-  // Whether Commit() of the batch would ask a validator at this moment: for who must not wait for one
+  // Whether Commit() of the batch would ask a callback at this moment: for who must not wait for one
   // on just any thread. REQUIRES: there is a store.
-  bool AsksValidators(const storage::WriteBatch& batch) const;
+  bool AsksCallbacks(const storage::WriteBatch& batch) const;
   // See validators.h. The callback's handle needs the rights to invoke, retain and bind. Detaching is
   // releasing the subscription. Errors: as AttachWatch.
   base::Result<registry::Handle> AttachValidator(const ValidatorOptions& options);

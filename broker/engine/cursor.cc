@@ -4,9 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "broker/base/deadline.h"
 #include "broker/engine/exclusive_use.h"
-#include "broker/engine/hooks.h"
 
 namespace belay::engine {
 
@@ -15,7 +13,6 @@ using base::Result;
 using base::Status;
 using registry::Kind;
 using registry::Ref;
-using registry::Registry;
 
 namespace {
 
@@ -51,24 +48,26 @@ Status Busy() { return {Code::kBusy, "the cursor is in use by another thread"}; 
 Cursor::Cursor(std::shared_ptr<Broker> broker, const CursorOptions& options)
     : Object(Kind::kCursor), broker_(std::move(broker)), options_(options) {}
 
-Cursor::~Cursor() {
-  if (filter_ != 0) (void)Registry::Release(filter_);
+std::string_view Cursor::label() const {
+  if (projection_.is_held()) return "projected scan";
+  return filter_.is_held() ? "filtered scan" : "scan";
 }
 
 Result<Ref<Cursor>> Cursor::Open(std::shared_ptr<Broker> broker, const CursorOptions& options) {
   auto store = broker->store();
   if (!store.ok()) return store.status();
-  if (options.filter_timeout_ns < 0) {
-    return Status(Code::kInvalidArgument, "filter_timeout_ns is negative; 0 is no timeout");
+  if (options.hook_timeout_ns < 0) {
+    return Status(Code::kInvalidArgument, "hook_timeout_ns is negative; 0 is no timeout");
+  }
+  if (options.projection != 0 && options.scan.keys_only) {
+    return Status(Code::kInvalidArgument, "a projection makes values, and keys only are asked for");
   }
   auto cursor = Ref<Cursor>::Adopt(new Cursor(std::move(broker), options));
   storage::ScanOptions scan = options.scan;
-  if (options.filter != 0) {
-    if (Status refusal = Registry::Refusal(options.filter); !refusal.ok()) return refusal;
-    auto held =
-        Registry::Retain(options.filter, cursor->broker_->hooks_owner(), registry::kRightInvoke);
-    if (!held.ok()) return held.status();
-    cursor->filter_ = *held;
+  for (const auto& [hook, callback] : {std::pair{&cursor->filter_, options.filter},
+                                       std::pair{&cursor->projection_, options.projection}}) {
+    if (callback == 0) continue;
+    if (Status status = hook->Hold(*cursor->broker_, callback); !status.ok()) return status;
     scan.keys_only = false;
     scan.limit = 0;
   }
@@ -101,7 +100,8 @@ Status Cursor::Produce(storage::RowBlockBuilder* rows, std::size_t max_bytes,
                        std::size_t* needed_bytes) {
   if (!ended_.ok()) return ended_;
   if (pending_.empty()) {
-    Status status = filter_ != 0 ? FillFiltered() : Read(rows, max_bytes);
+    const bool asks = filter_.is_held() || projection_.is_held();
+    Status status = asks ? FillAsked() : Read(rows, max_bytes);
     if (!status.ok()) {
       ended_ = status;
       scan_.reset();  // lets the snapshot go
@@ -120,47 +120,33 @@ Status Cursor::Read(storage::RowBlockBuilder* rows, std::size_t max_bytes) {
   return status;
 }
 
-Status Cursor::FillFiltered() {
+Status Cursor::FillAsked() {
   const std::uint64_t limit = options_.scan.limit;
   for (;;) {
-    if (stopped_ || (limit != 0 && rows_kept_ >= limit)) return Status(Code::kEnd, "no more rows");
+    if (stopped_ || (limit != 0 && rows_left_ >= limit)) return Status(Code::kEnd, "no more rows");
     storage::RowBlockBuilder rows;
     rows.Reserve(kFillBytes);
-    if (Status status = scan_->Next(&rows, kFilterRows, kFilterBytes); !status.ok()) return status;
-    std::string kept = rows.Take();
-    if (Status status = Filter(&kept); !status.ok()) return status;
-    std::uint64_t count = RowCount(kept);
-    if (count == 0) continue;
-    const std::uint64_t left = limit == 0 ? count : limit - rows_kept_;
-    if (options_.scan.keys_only || count > left) {
-      auto trimmed = Trim(kept, left, options_.scan.keys_only);
-      if (!trimmed.ok()) return trimmed.status();
-      kept = std::move(*trimmed);
-      count = std::min(count, left);
+    if (Status status = scan_->Next(&rows, kHookRows, kHookBytes); !status.ok()) return status;
+    std::string left = rows.Take();
+    for (const ScanHook* hook : {&filter_, &projection_}) {
+      if (!hook->is_held() || RowCount(left) == 0) continue;
+      Status status = hook->Ask(options_.caller, options_.hook_timeout_ns, &left, &stopped_);
+      if (!status.ok()) return status;
     }
-    rows_kept_ += count;
-    pending_ = std::move(kept);
+    std::uint64_t count = RowCount(left);
+    if (count == 0) continue;
+    const std::uint64_t most = limit == 0 ? count : limit - rows_left_;
+    if (options_.scan.keys_only || count > most) {
+      auto trimmed = Trim(left, most, options_.scan.keys_only);
+      if (!trimmed.ok()) return trimmed.status();
+      left = std::move(*trimmed);
+      count = std::min(count, most);
+    }
+    rows_left_ += count;
+    pending_ = std::move(left);
     pending_offset_ = 0;
     return {};
   }
-}
-
-Status Cursor::Filter(std::string* block) {
-  registry::Request request;
-  request.payload = *block;
-  request.caller = options_.caller;
-  request.deadline_ns = base::DeadlineAfter(options_.filter_timeout_ns);
-  const registry::Outcome outcome = Registry::Invoke(filter_, std::move(request));
-  if (!outcome.status.ok()) {
-    return Status(outcome.status.code(), "the scan's filter: " + outcome.status.message(),
-                  outcome.status.reason());
-  }
-  stopped_ = storage::FilterStops(outcome.reply, RowCount(*block));
-  Status kept = storage::ApplyFilter(outcome.reply, block);
-  if (kept.code() != Code::kInvalidArgument) return kept;
-  // The filter's fault, not that of whoever scans.
-  Registry::CountFailure(filter_);
-  return Status(Code::kCallbackFailed, "the scan's filter: " + kept.message(), kept.reason());
 }
 
 Status Cursor::GiveOut(storage::RowBlockBuilder* rows, std::size_t max_bytes,

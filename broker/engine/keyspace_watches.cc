@@ -22,6 +22,24 @@ Status KeyspaceWatches::Forget(storage::KeyspaceId keyspace, const std::string& 
   return (*watches)->Forget(name);
 }
 
+void KeyspaceWatches::Dropped(storage::KeyspaceId keyspace) {
+  std::shared_ptr<Watches> watches;
+  {
+    const std::shared_lock lock(mutex_);
+    const auto found = by_keyspace_.find(keyspace);
+    if (found != by_keyspace_.end()) watches = found->second;
+  }
+  if (watches != nullptr) watches->Dropped();
+  DropStray();
+}
+
+void KeyspaceWatches::DropStray() {
+  const Status status = DropStrayCursors(*surroundings_.store);
+  if (status.ok() || !surroundings_.log) return;
+  surroundings_.log(registry::LogLevel::kWarning,
+                    "cursors of dropped keyspaces remain: " + status.ToString());
+}
+
 Result<std::shared_ptr<Watches>> KeyspaceWatches::Of(storage::KeyspaceId keyspace) {
   std::shared_ptr<Watches> watches;
   bool is_first = false;

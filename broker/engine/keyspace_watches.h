@@ -22,6 +22,11 @@ class KeyspaceWatches {
   base::Result<registry::Handle> Attach(const WatchOptions& options);
   // See Broker::ForgetWatch.
   base::Status Forget(storage::KeyspaceId keyspace, const std::string& name);
+  // The watches of a keyspace that is gone end, and its cursors go. May block (disk).
+  void Dropped(storage::KeyspaceId keyspace);
+  // Deletes what cursors there are of keyspaces that are gone; those that it cannot, at another time. May
+  // block (disk).
+  void DropStray();
   void CallbacksReleased(std::span<registry::Callback* const> callbacks);
   // Ends all; waits for their threads, unless called on one of them.
   void Stop();

@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "broker/base/deadline.h"
-#include "broker/engine/hooks.h"
+#include "broker/engine/commit_path.h"
+#include "broker/engine/reply_rows.h"
 
 namespace belay::engine {
 
@@ -31,29 +32,23 @@ Result<std::string> Call(const UpdateOptions& options, std::string question) {
 // What the reply asks for; none: nothing.
 Result<std::optional<Operation>> ReadReply(const UpdateOptions& options, std::string_view key,
                                            const std::string& reply) {
-  const auto malformed = [&](const std::string& what) {
-    Registry::CountFailure(options.callback);
-    return Status(Code::kCallbackFailed,
-                  "updating key " + storage::QuoteKey(key) + ": the callback replied with " + what,
-                  "BAD_UPDATE_REPLY");
-  };
   std::optional<Operation> wanted;
   if (reply.empty()) return wanted;
-  auto reader = storage::RowBlockReader::Open(reply);
-  Status status = reader.status();
-  storage::Row row;
-  while (status.ok() && (status = reader->Next(&row)).ok()) {
-    if (row.kind == RowKind::kOld) continue;
-    if (row.kind != RowKind::kPut && row.kind != RowKind::kDelete)
-      return malformed("a row that is neither a put nor a delete");
-    if (row.key != key) return malformed("key " + storage::QuoteKey(row.key));
-    if (wanted) return malformed("more than one row");
+  const std::string wrong = ReadChanges(reply, [&](const storage::Row& row) -> std::string {
+    if (row.key != key) return "key " + storage::QuoteKey(row.key);
+    if (wanted) return "more than one row";
     wanted.emplace();
     wanted->kind = row.kind == RowKind::kPut ? OperationKind::kPut : OperationKind::kDelete;
     wanted->key = row.key;
     wanted->value = row.value;
+    return {};
+  });
+  if (!wrong.empty()) {
+    Registry::CountFailure(options.callback);
+    return Status(Code::kCallbackFailed,
+                  "updating key " + storage::QuoteKey(key) + ": the callback replied with " + wrong,
+                  "BAD_UPDATE_REPLY");
   }
-  if (status.code() != Code::kEnd) return malformed("what is no row block: " + status.message());
   return wanted;
 }
 
@@ -65,7 +60,7 @@ Result<storage::CommitResult> Update(Broker& broker, std::string_view key,
   if (!store.ok()) return store.status();
   storage::ReadOptions read;
   read.keyspace = options.keyspace;
-  for (int attempt = 0; attempt < kMostUpdateAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
     storage::RowBlockBuilder rows;
     storage::Revision seen = 0;
     Status status = (*store)->Read(read, key, [&](const storage::RecordView& now) {
@@ -93,7 +88,7 @@ Result<storage::CommitResult> Update(Broker& broker, std::string_view key,
   }
   return Status(Code::kAborted,
                 "key " + storage::QuoteKey(key) + " changed under each of " +
-                    std::to_string(kMostUpdateAttempts) + " attempts to update it",
+                    std::to_string(kMostAttempts) + " attempts to update it",
                 "TOO_MANY_CONFLICTS");
 }
 

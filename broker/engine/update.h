@@ -17,8 +17,6 @@
 
 namespace belay::engine {
 
-inline constexpr int kMostUpdateAttempts = 32;
-
 struct UpdateOptions {
   storage::KeyspaceId keyspace = storage::kDefaultKeyspace;
   // Gets a row block of the key's row, or of no row if there is none; replies with a row block of

@@ -7,6 +7,7 @@
 
 #include "broker/base/deadline.h"
 #include "broker/engine/hooks.h"
+#include "broker/engine/reply_rows.h"
 #include "broker/engine/validators.h"
 #include "broker/registry/breaker.h"
 #include "broker/registry/handle_table.h"
@@ -110,7 +111,9 @@ Result<std::string> Validator::Show(storage::Store& store, storage::WriteBatch* 
     storage::ReadOptions read;
     read.keyspace = batch->keyspace;
     Status status = store.ReadMany(read, keys, [&](std::size_t i, const storage::RecordView* now) {
-      shown[i]->seen_revision = now != nullptr ? now->mod_revision : 0;
+      // What an operator or another validator has decided by already must still hold.
+      if (!shown[i]->seen_revision)
+        shown[i]->seen_revision = now != nullptr ? now->mod_revision : 0;
       if (now == nullptr) return;
       old[i].value = now->value;
       old[i].mod_revision = now->mod_revision;
@@ -153,12 +156,6 @@ Status Validator::Ask(storage::Store& store, storage::WriteBatch* batch) const {
 
 // Puts and deletes of the reply take the place of those shown. What a key was to satisfy it still is.
 Status Validator::Amend(const std::string& reply, storage::WriteBatch* batch) const {
-  const auto malformed = [&](const std::string& what) {
-    Registry::CountFailure(callback_);
-    return Status(Code::kUnavailable,
-                  label_ + " by callback \"" + callback_label_ + "\" replied with " + what,
-                  "VALIDATOR_FAILED");
-  };
   std::map<std::string, Operation> before;
   std::vector<Operation> operations;
   for (Operation& operation : batch->operations) {
@@ -169,16 +166,9 @@ Status Validator::Amend(const std::string& reply, storage::WriteBatch* batch) co
       before.emplace(std::move(key), std::move(operation));
     }
   }
-  auto reader = storage::RowBlockReader::Open(reply);
-  Status status = reader.status();
-  storage::Row row;
-  while (status.ok() && (status = reader->Next(&row)).ok()) {
-    if (row.kind == RowKind::kOld) continue;
-    if (row.kind != RowKind::kPut && row.kind != RowKind::kDelete)
-      return malformed("a row that is neither a put nor a delete");
-    if (!row.key.starts_with(options_.prefix)) {
-      return malformed("key " + storage::QuoteKey(row.key) + ", which is not under its prefix");
-    }
+  const std::string wrong = ReadChanges(reply, [&](const storage::Row& row) -> std::string {
+    if (!row.key.starts_with(options_.prefix))
+      return "key " + storage::QuoteKey(row.key) + ", which is not under its prefix";
     const auto found = before.find(std::string(row.key));
     Operation operation;
     if (found != before.end()) {
@@ -190,8 +180,14 @@ Status Validator::Amend(const std::string& reply, storage::WriteBatch* batch) co
     operation.value = row.value;
     if (operation.kind == OperationKind::kDelete) operation.expires_at_ms = 0;
     operations.push_back(std::move(operation));
+    return {};
+  });
+  if (!wrong.empty()) {
+    Registry::CountFailure(callback_);
+    return Status(Code::kUnavailable,
+                  label_ + " by callback \"" + callback_label_ + "\" replied with " + wrong,
+                  "VALIDATOR_FAILED");
   }
-  if (status.code() != Code::kEnd) return malformed("what is no row block: " + status.message());
   for (auto& [key, operation] : before) {
     operation.kind = OperationKind::kCheck;
     operation.value.clear();

@@ -16,13 +16,6 @@ using registry::Kind;
 using registry::Ref;
 using registry::Registry;
 
-namespace {
-
-// Keys that change faster than they are looked at are given up on.
-constexpr int kMostAttempts = 16;
-
-}  // namespace
-
 Result<Handle> Validators::Attach(const ValidatorOptions& options) {
   if (options.prefix.size() > storage::kMaxKeyBytes) {
     return Status(Code::kInvalidArgument,
@@ -62,36 +55,27 @@ Result<Handle> Validators::Attach(const ValidatorOptions& options) {
 }
 
 bool Validators::AreAsked(const storage::WriteBatch& batch) const {
-  if (count_.load(std::memory_order_relaxed) == 0) return false;
+  if (!any()) return false;
   const auto validators = Current();
   return validators != nullptr &&
          std::any_of(validators->begin(), validators->end(),
                      [&](const Ref<Validator>& validator) { return validator->WantsAny(batch); });
 }
 
-Result<storage::CommitResult> Validators::Commit(storage::Store& store,
-                                                 const storage::WriteBatch& batch) {
-  if (count_.load(std::memory_order_relaxed) == 0) return store.Commit(batch);
+Status Validators::Review(storage::Store& store, storage::WriteBatch* batch) const {
   const auto validators = Current();
-  if (validators == nullptr) return store.Commit(batch);
-  if (Status status = storage::ValidateBatch(batch); !status.ok()) return status;
-  Result<storage::CommitResult> committed = storage::CommitResult();
-  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
-    storage::WriteBatch shown = batch;
-    for (const Ref<Validator>& validator : *validators) {
-      if (validator->options().keyspace != batch.keyspace || !validator->is_attached()) continue;
-      Status status = validator->Ask(store, &shown);
-      if (status.ok()) continue;
-      if (status.reason() != "VALIDATOR_FAILED" ||
-          validator->options().on_failure == OnValidatorFailure::kRefuse) {
-        return status;
-      }
-      if (log_) log_(registry::LogLevel::kWarning, "a write passes unasked: " + status.message());
+  if (validators == nullptr) return {};
+  for (const Ref<Validator>& validator : *validators) {
+    if (validator->options().keyspace != batch->keyspace || !validator->is_attached()) continue;
+    Status status = validator->Ask(store, batch);
+    if (status.ok()) continue;
+    if (status.reason() != "VALIDATOR_FAILED" ||
+        validator->options().on_failure == OnValidatorFailure::kRefuse) {
+      return status;
     }
-    committed = store.Commit(shown);
-    if (committed.ok() || committed.status().reason() != "CHANGED_MEANWHILE") return committed;
+    if (log_) log_(registry::LogLevel::kWarning, "a write passes unasked: " + status.message());
   }
-  return committed;
+  return {};
 }
 
 std::shared_ptr<const Validators::List> Validators::Current() const {
@@ -118,7 +102,7 @@ void Validators::Detached(Validator& validator) {
 }
 
 void Validators::CallbacksReleased(std::span<registry::Callback* const> callbacks) {
-  if (count_.load(std::memory_order_relaxed) == 0) return;
+  if (!any()) return;
   RemoveIf([&](const Validator& validator) {
     return std::find(callbacks.begin(), callbacks.end(), validator.callback_object()) !=
            callbacks.end();

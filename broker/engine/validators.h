@@ -48,9 +48,11 @@ class Validators : public std::enable_shared_from_this<Validators> {
   base::Result<registry::Handle> Attach(const ValidatorOptions& options);
   // Whether anybody would be asked about the batch as it stands now.
   bool AreAsked(const storage::WriteBatch& batch) const;
-  // Commits the batch if all who want to see it let it.
-  base::Result<storage::CommitResult> Commit(storage::Store& store,
-                                             const storage::WriteBatch& batch);
+  // Whether there are any at all, of whatever prefix.
+  bool any() const noexcept { return count_.load(std::memory_order_relaxed) != 0; }
+  // Asks all who want to see the batch, and leaves in it what they would have committed. Errors: those of
+  // the first that refuses.
+  base::Status Review(storage::Store& store, storage::WriteBatch* batch) const;
   void CallbacksReleased(std::span<registry::Callback* const> callbacks);
   void Detached(Validator& validator);
   // Ends all.

@@ -1,5 +1,7 @@
 #include "broker/engine/watch_cursors.h"
 
+#include <charconv>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,22 @@ using storage::Revision;
 
 namespace {
 
+constexpr std::string_view kPrefix = "watch/";
+
+std::string PrefixOf(storage::KeyspaceId keyspace) {
+  return std::string(kPrefix) + std::to_string(keyspace) + "/";
+}
+
+// Of a cursor's key; none if it is not one.
+std::optional<storage::KeyspaceId> KeyspaceOf(std::string_view key) {
+  if (!key.starts_with(kPrefix)) return std::nullopt;
+  key.remove_prefix(kPrefix.size());
+  storage::KeyspaceId keyspace = 0;
+  const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), keyspace);
+  if (error != std::errc() || end == key.data() + key.size() || *end != '/') return std::nullopt;
+  return keyspace;
+}
+
 storage::Operation PutOf(std::string key, Revision cursor) {
   storage::Operation put{storage::OperationKind::kPut, std::move(key), {}};
   base::AppendLittle(put.value, cursor);
@@ -24,6 +42,7 @@ storage::Operation PutOf(std::string key, Revision cursor) {
 
 Result<Revision> WatchCursors::Attach(const std::string& name, Revision first) {
   const std::lock_guard disk_lock(disk_mutex_);
+  if (dropped_) return storage::NoKeyspace(keyspace_);
   {
     const std::lock_guard lock(mutex_);
     const auto found = cursors_.find(name);
@@ -60,6 +79,7 @@ void WatchCursors::Detach(const std::string& name) {
 
 Status WatchCursors::Save() {
   const std::lock_guard disk_lock(disk_mutex_);
+  if (dropped_) return {};
   std::vector<std::pair<std::string, Revision>> moved;
   {
     const std::lock_guard lock(mutex_);
@@ -108,7 +128,7 @@ Status WatchCursors::Write(const std::string& name, Revision cursor) {
 }
 
 std::string WatchCursors::KeyOf(const std::string& name) const {
-  return "watch/" + std::to_string(keyspace_) + "/" + name;
+  return PrefixOf(keyspace_) + name;
 }
 
 Result<std::optional<Revision>> WatchCursors::Load(const std::string& name) {
@@ -125,6 +145,51 @@ Result<std::optional<Revision>> WatchCursors::Load(const std::string& name) {
   }
   if (!status.ok() && status.code() != Code::kNotFound) return status;
   return cursor;
+}
+
+void WatchCursors::Drop() {
+  const std::lock_guard disk_lock(disk_mutex_);
+  dropped_ = true;
+}
+
+Status DropStrayCursors(storage::Store& store) {
+  storage::ScanOptions options;
+  options.start = kPrefix;
+  options.end = storage::PrefixEnd(kPrefix);
+  options.keys_only = true;
+  options.read.keyspace = storage::kSystemKeyspace;
+  storage::WriteBatch batch;
+  batch.keyspace = storage::kSystemKeyspace;
+  batch.durability = storage::Durability::kAsync;
+  // From one keyspace to the next: whatever has a name in one is passed over.
+  for (;;) {
+    options.limit = 1;
+    auto scan = store.NewScan(options);
+    if (!scan.ok()) return scan.status();
+    storage::RowBlockBuilder rows;
+    Status status = (*scan)->Next(&rows, 1, storage::kMaxKeyBytes);
+    if (status.code() == Code::kEnd) break;
+    if (!status.ok()) return status;
+    const std::string block = rows.Take();
+    auto reader = storage::RowBlockReader::Open(block);
+    storage::Row row;
+    if (status = reader->Next(&row); !status.ok()) return status;
+    const auto keyspace = KeyspaceOf(row.key);
+    if (!keyspace) {
+      options.start = std::string(row.key) + '\0';
+      continue;
+    }
+    const std::string prefix = PrefixOf(*keyspace);
+    options.start = storage::PrefixEnd(prefix);
+    // Asked of the store by the id: a list of all may be short when the disk fails.
+    storage::ScanOptions any;
+    any.read.keyspace = *keyspace;
+    if (store.NewScan(any).status().reason() != "NO_KEYSPACE") continue;
+    storage::Operation gone{storage::OperationKind::kDeleteRange, prefix, {}};
+    gone.range_end = options.start;
+    batch.operations.push_back(std::move(gone));
+  }
+  return batch.operations.empty() ? Status() : store.Commit(batch).status();
 }
 
 }  // namespace belay::engine

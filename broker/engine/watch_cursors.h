@@ -5,7 +5,11 @@
 // after a crash some rows come again, which at-least-once allows. It is never ahead: what it is behind was
 // committed before it, and a log loses from its end.
 //
-// Thread safety: every method may be called from any thread; Attach, Save and Forget may block (disk).
+// They go with their keyspace: those of one that is dropped, and at the next opening those that a crash has
+// left between the two.
+//
+// Thread safety: every method may be called from any thread; Attach, Save, Forget and Drop may block (disk), as
+// may DropStrayCursors.
 #pragma once
 
 #include <map>
@@ -33,6 +37,8 @@ class WatchCursors {
   base::Status Save();
   // See Broker::ForgetWatch.
   base::Status Forget(const std::string& name);
+  // The keyspace is gone: from now on nothing is written.
+  void Drop();
 
  private:
   struct Cursor {
@@ -48,9 +54,13 @@ class WatchCursors {
   storage::Store& store_;
   const storage::KeyspaceId keyspace_;
   std::mutex disk_mutex_;  // of those who read or write the store; before mutex_
+  bool dropped_ = false;   // guarded by disk_mutex_
   std::mutex mutex_;
   // Guarded by mutex_. Of the names attached since the broker opened.
   std::map<std::string, Cursor> cursors_;
 };
+
+// Deletes the cursors of keyspaces that are no longer there. REQUIRES: nobody writes any of these.
+base::Status DropStrayCursors(storage::Store& store);
 
 }  // namespace belay::engine

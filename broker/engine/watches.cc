@@ -158,6 +158,21 @@ void Watches::Stop() {
   }
 }
 
+void Watches::Dropped() {
+  cursors_.Drop();
+  std::vector<Ref<Watch>> ended;
+  std::vector<std::string> lines;
+  {
+    const std::lock_guard lock(mutex_);
+    while (!by_callback_.empty()) {
+      Watch& watch = *by_callback_.begin()->second;
+      lines.push_back(watch.Describe() + " ends: its keyspace was dropped");
+      ended.push_back(End(watch));
+    }
+  }
+  for (const std::string& line : lines) Log(LogLevel::kInfo, line);
+}
+
 void Watches::OnCommit(Revision revision) {
   Revision seen = newest_.load();
   while (seen < revision && !newest_.compare_exchange_weak(seen, revision)) {

@@ -86,6 +86,8 @@ class Watches : public std::enable_shared_from_this<Watches> {
     EndReleased(name);
     return cursors_.Forget(name);
   }
+  // The keyspace is gone: all watches end, and their cursors are no longer written.
+  void Dropped();
   // The store has committed up to here. Brief; on a writer's thread.
   void OnCommit(storage::Revision revision);
   void Detached(Watch& watch);

@@ -40,6 +40,11 @@ inline constexpr std::uint32_t kRowBlockFormat = 1;
 inline constexpr std::size_t kRowBlockHeaderBytes = 8;
 inline constexpr std::size_t kRowHeaderBytes = 24;
 
+inline constexpr std::size_t kRowCountOffset = 4;
+// A position is the rows read, above the byte offset. Both are needed to notice a block that ends early.
+inline constexpr unsigned kPositionOffsetBits = 40;
+inline constexpr std::uint64_t kPositionOffsetMask = (std::uint64_t{1} << kPositionOffsetBits) - 1;
+
 enum class RowKind : std::uint32_t {
   kPut = 1,
   kDelete = 2,
@@ -128,6 +133,11 @@ class RowBlockReader {
   // Opaque. REQUIRES: the block is smaller than 2^40 bytes.
   std::uint64_t position() const noexcept { return position_; }
 
+  // What is behind the rows read so far.
+  std::string_view rest() const noexcept {
+    return block_.substr(static_cast<std::size_t>(position_ & kPositionOffsetMask));
+  }
+
   // As the header says; trust it only after Next() has returned END.
   std::uint32_t row_count() const noexcept;
 
@@ -172,11 +182,6 @@ void FilterKeep(std::string* bitmap, std::uint32_t row) noexcept;
 base::Status ApplyFilter(std::string_view bitmap, std::string* block);
 
 // ---- inline ----
-
-inline constexpr std::size_t kRowCountOffset = 4;
-// A position is the rows read, above the byte offset. Both are needed to notice a block that ends early.
-inline constexpr unsigned kPositionOffsetBits = 40;
-inline constexpr std::uint64_t kPositionOffsetMask = (std::uint64_t{1} << kPositionOffsetBits) - 1;
 
 inline bool StepRow(std::string_view block, std::uint64_t* position, Row* row) noexcept {
   const std::uint64_t at = *position == 0 ? kRowBlockHeaderBytes : *position;

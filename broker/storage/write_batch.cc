@@ -81,6 +81,9 @@ Status ValidateOperation(const Operation& operation) {
     case OperationKind::kDeleteRange:
       status = ValidateNotPut(operation);
       return status.ok() ? ValidateRange(operation) : status;
+    case OperationKind::kMerge:
+      return Status(Code::kInvalidArgument, "a merge of key " + QuoteKey(operation.key) +
+                                                " must have become a put before it is committed");
     default:
       return Status(Code::kInvalidArgument,
                     "unknown operation " +

@@ -28,17 +28,21 @@ enum class OperationKind : std::uint32_t {
   kDelete = 2,       // deleting an absent key is fine, and no effect
   kCheck = 3,        // nothing but its precondition
   kDeleteRange = 4,  // all keys in [key, range_end); no precondition
+  // What `merge_operator` makes of the key's value and the operand. A store knows no operators and refuses
+  // it: whoever does makes another operation of it before the batch is committed.
+  kMerge = 5,
 };
 
 struct Operation {
   OperationKind kind = OperationKind::kPut;
   std::string key;    // of a range: where it starts, may be empty
-  std::string value;  // of a put; else empty
+  std::string value;  // of a put; of a merge, the operand; else empty
   Precondition precondition = Precondition::kNone;
   Revision if_revision = 0;
   std::string if_value = {};
   std::string range_end = {};  // of a range; empty: to the end
-  // Of a put: when the key is to be deleted, in milliseconds since the Unix epoch; 0: never. The
+  std::string merge_operator = {};
+  // Of a put or a merge: when the key is to be deleted, in milliseconds since the Unix epoch; 0: never. The
   // key is there until a commit of Store::ExpireDue() takes it.
   std::int64_t expires_at_ms = 0;
   // What somebody has already decided by: the key's mod_revision, 0 if it did not exist. If that is

@@ -27,6 +27,26 @@ bool LoadCount(std::uint32_t given, std::size_t* count) {
   return true;
 }
 
+// What is 0 leaves the default.
+bool LoadTuning(const belay_broker_options& given, belay::storage::StoreTuning* tuning) {
+  constexpr std::uint32_t kMostOfAny = INT32_MAX;
+  if ((given.store_flags & ~BELAY_STORE_DIRECT_IO) != 0) return false;
+  if (given.store_jobs > kMostOfAny) return false;
+  if (given.store_bloom_bits > kMostOfAny && given.store_bloom_bits != BELAY_OFF) return false;
+  if (given.history_bytes != 0) tuning->history_bytes = given.history_bytes;
+  tuning->history_revisions = given.history_revisions;
+  tuning->history_age_ns = Nanoseconds(given.history_age_ms);
+  if (given.store_cache_bytes != 0) tuning->block_cache_bytes = given.store_cache_bytes;
+  if (given.store_buffer_bytes != 0) tuning->write_buffer_bytes = given.store_buffer_bytes;
+  if (given.store_jobs != 0) tuning->max_background_jobs = static_cast<int>(given.store_jobs);
+  if (given.store_bloom_bits != 0) {
+    tuning->bloom_bits =
+        given.store_bloom_bits == BELAY_OFF ? 0 : static_cast<int>(given.store_bloom_bits);
+  }
+  if (given.store_flags != 0) tuning->file_access = belay::storage::FileAccess::kDirect;
+  return true;
+}
+
 }  // namespace
 
 extern "C" {
@@ -61,9 +81,8 @@ belay_status belay_open(const belay_broker_options* options, belay_handle* broke
       wish.stuck_after_ns =
           given.stuck_after_ms == UINT64_MAX ? 0 : Nanoseconds(given.stuck_after_ms);
     }
-    wish.history_bytes = given.history_bytes;
-    wish.history_revisions = given.history_revisions;
-    wish.history_age_ns = Nanoseconds(given.history_age_ms);
+    if (!LoadTuning(given, &wish.store_tuning))
+      return InvalidArgument("options->store_flags has unknown bits, or a number is beyond any");
     auto opened = Broker::Open(std::move(wish));
     if (!opened.ok()) return Fail(opened.status());
     *broker = (*opened)->handle();

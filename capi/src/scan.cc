@@ -37,6 +37,7 @@ belay_status belay_store_scan(belay_handle store, const belay_scan_options* opti
     wish.scan.limit = given.limit;
     wish.scan.read = view.read();
     wish.filter = given.filter;
+    wish.projection = given.projection;
     auto opened = Cursor::Open(view.broker(), wish);
     if (!opened.ok()) return Fail(opened.status());
     return HandOut(view.broker()->registry().Insert(Ref<Object>(opened->get())), cursor);

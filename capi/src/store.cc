@@ -49,7 +49,7 @@ belay_status belay_keyspace_open(belay_handle store, const char* name, uint32_t 
 belay_status belay_keyspace_drop(belay_handle store, const char* name) {
   return With(FindView, store, [&](StoreView& view) {
     if (name == nullptr) return InvalidArgument("name is null");
-    return Done(view.store().DropKeyspace(name));
+    return Done(view.broker()->DropKeyspace(name));
   });
 }
 

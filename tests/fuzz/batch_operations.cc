@@ -108,9 +108,39 @@ void BatchClear(World& world) {
   world.Checked([&] { return belay_batch_clear(batch); });
 }
 
+// One of every broker's, one of those that programs bind callbacks to, or none.
+std::string OperatorName(World& world) {
+  static constexpr const char* kNames[] = {"add_i64", "append", "max", "min", "a", "b", "c", "d"};
+  return world.in.OneIn(8) ? world.in.Bytes() : kNames[world.in.Below(8)];
+}
+
+void Merge(World& world) {
+  const Bytes key(world);
+  const std::string name = OperatorName(world);
+  const Bytes operand(world);
+  const WriteOptions options(world);
+  std::uint64_t revision = 0;
+  const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
+  world.Checked([&] {
+    return belay_store_merge(store, key.given.data, key.given.size, world.OrNull(name.c_str()),
+                             operand.given.data, operand.given.size, options.given,
+                             world.OrNull(&revision));
+  });
+}
+
+void BatchMerge(World& world) {
+  const Bytes key(world);
+  const std::string name = OperatorName(world);
+  const Bytes operand(world);
+  AddToBatch(world, [&](belay_handle batch, const belay_write_options* options) {
+    return belay_batch_merge(batch, key.given.data, key.given.size, world.OrNull(name.c_str()),
+                             operand.given.data, operand.given.size, options);
+  });
+}
+
 constexpr Operation kOperations[] = {
-    Put,         Delete,     DeleteRange,      Flush,       BatchOpen,  BatchPut,
-    BatchDelete, BatchCheck, BatchDeleteRange, BatchCommit, BatchClear,
+    Put,        Delete,           DeleteRange, Flush,      BatchOpen, BatchPut,   BatchDelete,
+    BatchCheck, BatchDeleteRange, BatchCommit, BatchClear, Merge,     BatchMerge,
 };
 
 }  // namespace

@@ -57,6 +57,7 @@ void Scan(World& world) {
   if ((bounds & 2U) != 0) given.end = data, given.end_size = size;
   if ((bounds & 4U) != 0) given.prefix = data, given.prefix_size = size;
   if ((bounds & 8U) != 0) given.filter = world.HandleOf(BELAY_KIND_CALLBACK);
+  if ((bounds & 16U) != 0) given.projection = world.HandleOf(BELAY_KIND_CALLBACK);
   const belay_handle store = world.HandleOf(BELAY_KIND_STORE);
   world.Opened(
       [&](belay_handle* cursor) { return belay_store_scan(store, world.OrNull(&given), cursor); });

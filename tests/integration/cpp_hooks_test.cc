@@ -100,6 +100,74 @@ TEST_F(CppHooks, S3_AValidatorInOneClientRejectsAndAmendsTheWritesOfAnother) {
   EXPECT_EQ(writer.Get("log/short/a").code(), Code::kNotFound);
 }
 
+TEST_F(CppHooks, S3_AMergeOperatorInOneClientServesTheBatchesOfAnother) {
+  Client host = MustConnectHost();
+  Client writer = MustConnect();
+  Result<Handle> join = host.Register(
+      Merge([](const std::string_view* value, std::string_view operand) {
+        return std::optional(value != nullptr ? std::string(*value) + "," + std::string(operand)
+                                              : std::string(operand));
+      }),
+      {.name = "join"});
+  ASSERT_TRUE(join.ok()) << join.status().ToString();
+  ASSERT_TRUE(writer.Put("a", "1").ok());
+  Batch batch;
+  batch.Merge("a", "join", "2").Merge("b", "join", "3").Merge("log", "append", "x");
+  const Result<Written> written = writer.store().Write(batch);
+  ASSERT_TRUE(written.ok()) << written.status().ToString();
+  EXPECT_EQ(written->revision, 2U);
+  EXPECT_EQ(writer.Get("a")->data, "1,2");
+  EXPECT_EQ(writer.Get("b")->data, "3");
+  EXPECT_EQ(writer.Get("log")->data, "x");
+  const Result<std::uint64_t> own = host.store().Merge("a", "join", "4", {.ttl_ms = 3'600'000});
+  ASSERT_TRUE(own.ok()) << own.status().ToString();
+  EXPECT_EQ(*own, 3U);
+  EXPECT_EQ(writer.Get("a")->data, "1,2,4");
+  EXPECT_NE(writer.Get("a")->expires_at_ms, 0);
+  EXPECT_EQ(writer.store().Merge("a", "nobody's", "").status().reason, "NO_OPERATOR");
+  host.Close();
+  EXPECT_TRUE(Eventually([&] {
+    return writer.store().Merge("a", "join", "").status().reason == "NO_OPERATOR";
+  })) << "the name goes with its host";
+}
+
+TEST_F(CppHooks, S3_AProjectionInTheReadersProcessGivesLess) {
+  Client reader = MustConnectHost();
+  for (int i = 0; i < 600; ++i) {
+    const std::string number = std::to_string(1'000 + i);
+    ASSERT_TRUE(reader.Put("p/" + number, number + std::string(1'000, '.'), {.async = true}).ok());
+  }
+  Result<Handle> numbers =
+      reader.Register(Project([](const Row& row) -> std::optional<std::string> {
+                        if (row.value[3] != '7') return std::nullopt;
+                        return std::string(row.value.substr(0, 4));
+                      }),
+                      {.name = "numbers"});
+  Result<Handle> late = reader.Register(Filter([](const Row& row) { return row.key >= "p/1500"; }));
+  const auto scan = [&](ScanOptions options) {
+    std::vector<std::string> values;
+    options.prefix = "p/";
+    const Status status =
+        reader.Scan(options, [&](const Row& row) { values.emplace_back(row.value); });
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return values;
+  };
+  const auto all = scan({.projection_handle = numbers->id()});
+  ASSERT_EQ(all.size(), 60U);
+  EXPECT_EQ(all.front(), "1007");
+  EXPECT_EQ(scan({.projection_name = "numbers"}), all);
+  const auto few = scan(
+      {.reverse = true, .limit = 2, .filter_handle = late->id(), .projection_name = "numbers"});
+  EXPECT_EQ(few, (std::vector<std::string>{"1597", "1587"}));
+  const auto refuse = [&](const ScanOptions& options) {
+    return reader.Scan(options, [](const Row&) {}).code;
+  };
+  EXPECT_EQ(refuse({.projection_name = "numbers", .projection_handle = numbers->id()}),
+            Code::kInvalidArgument);
+  EXPECT_EQ(refuse({.filter_handle = late->id(), .projection_name = "none"}), Code::kNotFound);
+  EXPECT_EQ(refuse({.keys_only = true, .projection_name = "numbers"}), Code::kInvalidArgument);
+}
+
 TEST_F(CppHooks, S3_AnUpdateIsDoneAnewWhenAnotherClientWasFaster) {
   Client slow = MustConnectHost();
   Client fast = MustConnectHost();

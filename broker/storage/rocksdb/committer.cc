@@ -41,8 +41,9 @@ Committer::Committer(std::shared_ptr<Database> database, const StoreFacts& facts
       clock_(*database_->options().clock),
       current_revision_(facts.revision),
       oldest_revision_(facts.oldest_revision),
-      headers_(database_->options().header_cache_bytes),
-      bounds_(database_->options().history_revisions, database_->options().history_age_ns),
+      headers_(database_->options().tuning.header_cache_bytes),
+      bounds_(database_->options().tuning.history_revisions,
+              database_->options().tuning.history_age_ns),
       queue_(kMaxGroupBytes, [this](std::span<Request* const> group) { Apply(group); }) {
   RaiseOldest(bounds_.Oldest(facts.revision, clock_.MonotonicNs()));
 }

@@ -66,20 +66,26 @@ rocksdb::DBOptions EngineOptions(const RocksOptions& options, bool create,
   // to it. What was acknowledged as durable lies before it.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   // Reused log files hold old records behind the new ones, which is one more thing to tell apart
-  // after a crash; and the file system allocates well enough for us.
+  // after a crash; and the file system allocates well enough for us. RocksDB would set it back to this,
+  // too, beside the recovery above, which takes the first damaged record for the end.
   db.recycle_log_file_num = 0;
   // A log file that is missing, or shorter than what of it was synced, is damage, and not the end.
   db.track_and_verify_wals_in_manifest = true;
-  // Bounds what is replayed at open after a crash.
-  db.max_total_wal_size = 128 * kMiB;
+  // Bounds what is replayed at open after a crash, and leaves room for what is collected.
+  db.max_total_wal_size = std::max(128 * kMiB, 2 * options.tuning.write_buffer_bytes);
   // One bound on memory for all keyspaces: beyond it the oldest buffer becomes a file. Never two at
   // once, as bounds of their own would do now and then: if the disk fails at that moment, RocksDB 7.8
   // forgets what it holds of the second, and asserts when it is closed.
-  db.db_write_buffer_size = options.write_buffer_bytes;
+  db.db_write_buffer_size = options.tuning.write_buffer_bytes;
   // What was replayed is written to table files before anything new is logged. Else a log whose end
   // was never synced, because syncing it failed, could lie before newer ones that were.
   db.avoid_flush_during_recovery = false;
-  db.max_background_jobs = options.max_background_jobs;
+  db.max_background_jobs = options.tuning.max_background_jobs;
+  // Past the page cache: what it holds twice is memory for others. Only where blocks of our own cache are
+  // sized for it, as nothing else keeps them then.
+  const bool is_direct = options.tuning.file_access == FileAccess::kDirect;
+  db.use_direct_reads = is_direct;
+  db.use_direct_io_for_flush_and_compaction = is_direct;
   // A process that embeds us has its own use for descriptors; the default keeps every file open.
   db.max_open_files = 512;
   // Writes back files that are being made bit by bit, not in one burst that delays fsyncs of the
@@ -101,13 +107,15 @@ rocksdb::DBOptions EngineOptions(const RocksOptions& options, bool create,
 std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies(
     const RocksOptions& options, const std::vector<std::string>& existing) {
   // One cache for all families, so that one bound holds.
-  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  const std::shared_ptr<rocksdb::Cache> cache =
+      rocksdb::NewLRUCache(options.tuning.block_cache_bytes);
 
   rocksdb::BlockBasedTableOptions data_table;
   data_table.block_cache = cache;
   // Each put asks whether its key exists, and mostly new keys do not: the filter answers from
   // memory. 10 bits: 1% false positives.
-  data_table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  if (options.tuning.bloom_bits > 0)
+    data_table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(options.tuning.bloom_bits));
   // Index and filter blocks count against the cache's bound, and stay in it while used.
   data_table.cache_index_and_filter_blocks = true;
   data_table.pin_l0_filter_and_index_blocks_in_cache = true;
@@ -129,7 +137,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies(
   // go, the oldest first, when all together are larger than the bound.
   history.compaction_style = rocksdb::kCompactionStyleFIFO;
   history.compaction_options_fifo.max_table_files_size =
-      std::max(options.history_bytes, 2 * options.write_buffer_bytes);
+      std::max(options.tuning.history_bytes, 2 * options.tuning.write_buffer_bytes);
   history.ttl = 0;  // age is no reason to go; and RocksDB has it only where all files stay open
   // Each opening leaves a small file: they are put together.
   history.compaction_options_fifo.allow_compaction = true;

@@ -44,7 +44,7 @@ TEST(HistoryBoundsTest, S3_AStoreForgetsByCountAndByAgeAlsoWhatItFinds) {
   RocksOptions options;
   options.path = folder / "store";
   options.clock = &clock;
-  options.history_revisions = 10;
+  options.tuning.history_revisions = 10;
   {
     const auto store = MustOpen(options);
     for (int i = 0; i < 25; ++i) ASSERT_TRUE(Put(*store, "k", "v", Durability::kAsync).ok());
@@ -52,8 +52,8 @@ TEST(HistoryBoundsTest, S3_AStoreForgetsByCountAndByAgeAlsoWhatItFinds) {
     EXPECT_EQ(store->ReadHistory({15, "", "", 100, 1'000}).code(), base::Code::kCompacted);
     EXPECT_TRUE(store->ReadHistory({16, "", "", 100, 1'000}).ok());
   }
-  options.history_revisions = 5;
-  options.history_age_ns = 1'000;
+  options.tuning.history_revisions = 5;
+  options.tuning.history_age_ns = 1'000;
   const auto store = MustOpen(options);
   EXPECT_EQ(store->OldestRevision(), 21U);
   clock.AdvanceNs(1'001);

@@ -7,13 +7,13 @@
 // Thread safety: OpenRocksStore() may be called from any thread; for the rest see Store.
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <string>
 
 #include "broker/base/clock.h"
 #include "broker/base/status.h"
 #include "broker/storage/store.h"
+#include "broker/storage/tuning.h"
 
 namespace rocksdb {
 class Env;
@@ -30,20 +30,7 @@ struct RocksOptions {
   // the store.
   rocksdb::Env* env = nullptr;
 
-  // Blocks of files kept in memory, uncompressed, of all keyspaces together.
-  std::size_t block_cache_bytes = std::size_t{64} << 20;
-  // What all keyspaces together, and the history, collect in memory before a file is made of it.
-  std::size_t write_buffer_bytes = std::size_t{64} << 20;
-  // Of history kept on disk for watches, beyond which the oldest goes; at least two write buffers.
-  std::size_t history_bytes = std::size_t{512} << 20;
-  // How far back watches may ask, in revisions and in time; 0: as far as the bytes go.
-  std::uint64_t history_revisions = 0;
-  std::int64_t history_age_ns = 0;
-  // Of what is known of keys that were written lately: spares a put the question.
-  std::size_t header_cache_bytes = std::size_t{64} << 20;
-  // Threads that write files: a library in somebody's process takes one for flushes and one for
-  // compactions.
-  int max_background_jobs = 2;
+  StoreTuning tuning = {};
 };
 
 // Opens or creates the store. May block (replays the log). Errors, each naming the path:

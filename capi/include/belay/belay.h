@@ -159,6 +159,7 @@ typedef void (*belay_log_fn)(void *context, int32_t level, const char *text);
 /* For a count that is to be 0, where 0 stands for the default. */
 #define BELAY_OFF 0xffffffffu
 
+#define BELAY_STORE_DIRECT_IO 1u /* files, but the log, are read and written past the system's page cache */
 typedef struct belay_broker_options {
   uint32_t struct_size;
   uint32_t reserved;      /* 0 */
@@ -177,6 +178,14 @@ typedef struct belay_broker_options {
   uint64_t history_bytes;
   uint64_t history_revisions;
   uint64_t history_age_ms;
+  /* How the store uses memory, threads and the disk; 0: the default. */
+  uint64_t store_cache_bytes;  /* of files' blocks kept in memory, up to 1 TiB; 64 MiB */
+  uint64_t store_buffer_bytes; /* of writes collected before they become a file, 1 MiB to 64 GiB; 64 MiB */
+  uint32_t store_jobs;         /* threads that write and compact files, up to 64; 2 */
+  uint32_t
+      store_bloom_bits; /* per key, of filters that know which file may have it, up to 32; 10; or BELAY_OFF */
+  uint32_t store_flags; /* BELAY_STORE_... */
+  uint32_t reserved3;   /* 0 */
 } belay_broker_options;
 
 /* Opens a broker: a registry of callbacks and, if asked, the store. `options` may be null. May block

@@ -109,25 +109,33 @@ typedef struct belay_scan_options {
   uint64_t end_size;
   const void *prefix; /* if set, start and end must not be */
   uint64_t prefix_size;
-  uint64_t limit;      /* rows returned at most; 0: all */
-  belay_handle filter; /* a callback that picks rows; 0: none. See below */
+  uint64_t limit;          /* rows returned at most; 0: all */
+  belay_handle filter;     /* a callback that picks rows; 0: none. See below */
+  belay_handle projection; /* a callback that makes others of them; 0: none. Excludes BELAY_SCAN_KEYS_ONLY */
 } belay_scan_options;
 
 /* Begins a scan over the store as it is now, or over a snapshot. `options` may be null: everything.
  *
  * A filter gets a row block as its request and replies with a bitmap of ceil(rows/8) bytes; bit i,
  * lowest first, keeps row i. One more byte of value 1 after the bitmap ends the scan with this block. It is
- * called for up to 512 rows at a time, on the thread in belay_cursor_next. The scan holds a handle of its own
- * to the filter until the cursor is released. A filter that fails fails the scan: no row is kept or dropped
- * by default.
- * Errors: INVALID_ARGUMENT; as belay_retain for the filter. */
+ * called for up to 512 rows at a time, on the thread in belay_cursor_next.
+ *
+ * A projection gets the same, or what the filter has kept of it, and replies with a row block to be returned in
+ * its place: puts of keys that it was shown, in the same order, with whatever values; a row left out is
+ * dropped, revisions stay the rows' own. 64 MiB at most. One more byte of value 1 after the block ends the
+ * scan with it.
+ *
+ * The scan holds handles of its own to both until the cursor is released. One that fails, or whose reply is
+ * none, fails the scan: no row is kept or dropped by default.
+ * Errors: INVALID_ARGUMENT; as belay_retain for the filter and the projection. */
 BELAY_API belay_status belay_store_scan(belay_handle store, const belay_scan_options *options,
                                         belay_handle *cursor);
 
 /* Fills `buffer` with a row block of the next rows: as many as fit, at least one. `*size` is its size.
  * BELAY_END: no more rows, nothing written. BELAY_BUFFER_TOO_SMALL: the next row alone needs `*size`
  * bytes; the cursor has not advanced. A cursor is exclusive: BELAY_BUSY when another thread is in it.
- * May block. Errors: also CALLBACK_FAILED and the like from the filter. */
+ * May block. Errors: also CALLBACK_FAILED (BAD_FILTER_REPLY, BAD_PROJECTION_REPLY) and the like from the
+ * filter and the projection. */
 BELAY_API belay_status belay_cursor_next(belay_handle cursor, void *buffer, uint64_t capacity,
                                          uint64_t *size);
 
@@ -181,7 +189,7 @@ typedef struct belay_write_options {
   uint64_t if_revision;
   const void *if_value;
   uint64_t if_value_size;
-  uint64_t ttl_ms; /* of a put: the key is deleted after this time, by the wall clock and as a commit
+  uint64_t ttl_ms; /* of a put or merge: the key is deleted after this time, by the wall clock and as a commit
                       that watches see; 0: never */
 } belay_write_options;
 
@@ -195,6 +203,26 @@ BELAY_API belay_status belay_store_put(belay_handle store, const void *key, uint
 /* Deletes one key; NOT_FOUND if there is none. Otherwise as belay_store_put. */
 BELAY_API belay_status belay_store_delete(belay_handle store, const void *key, uint64_t key_size,
                                           const belay_write_options *options, uint64_t *revision);
+
+/* Makes of a key's value and `operand` what the operator `operator_name` makes of them, as one step: it is
+ * done again, 32 times at most, if the key has changed meanwhile. An expiry that the key has stays, unless
+ * options->ttl_ms sets another. `revision` is the commit's, or the last one's before if the value stays as it
+ * is. Operators:
+ *   "add_i64"     the sum; both are 8 bytes, little-endian, two's complement; no key counts as 0
+ *   "append"      the value, and the operand behind it
+ *   "max", "min"  the greater or the lesser, compared byte by byte
+ *   other         a public name of a callback (belay_name_bind). It gets a row block: what the key has as
+ *                 BELAY_ROW_OLD, if it is there, and a put of the operand, revision 0; of each merge that names it
+ *                 in the batch. It replies with a row block of puts and deletes of those keys; those that it leaves
+ *                 out stay. Within 10 s
+ * May block. Errors: NOT_FOUND with reason NO_OPERATOR; INVALID_ARGUMENT (also an operand that is none for the
+ * operator); FAILED_PRECONDITION with reason NOT_MERGEABLE for a value that is none for it; OUT_OF_RANGE for a sum
+ * that 64 bits do not hold; ABORTED with reason TOO_MANY_CONFLICTS; those of the callback; CALLBACK_FAILED with
+ * reason BAD_MERGE_REPLY; as belay_store_put. No conditions. */
+BELAY_API belay_status belay_store_merge(belay_handle store, const void *key, uint64_t key_size,
+                                         const char *operator_name, const void *operand,
+                                         uint64_t operand_size, const belay_write_options *options,
+                                         uint64_t *revision);
 
 /* Deletes all keys in [start, end), null: no bound, in one commit; at most 100,000, else RESOURCE_EXHAUSTED
  * and nothing is deleted. `*count`, if not null, is how many there were. No conditions. */
@@ -219,6 +247,10 @@ BELAY_API belay_status belay_batch_delete(belay_handle batch, const void *key, u
                                           const belay_write_options *options);
 BELAY_API belay_status belay_batch_delete_range(belay_handle batch, const void *start, uint64_t start_size,
                                                 const void *end, uint64_t end_size);
+/* As belay_store_merge: the operator is asked at the commit. */
+BELAY_API belay_status belay_batch_merge(belay_handle batch, const void *key, uint64_t key_size,
+                                         const char *operator_name, const void *operand,
+                                         uint64_t operand_size, const belay_write_options *options);
 /* Adds a condition alone. */
 BELAY_API belay_status belay_batch_check(belay_handle batch, const void *key, uint64_t key_size,
                                          const belay_write_options *options);

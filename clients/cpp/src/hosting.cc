@@ -101,6 +101,42 @@ Handler Filter(std::function<bool(const Row&)> keep) {
   };
 }
 
+Handler Project(std::function<std::optional<std::string>(const Row&)> make) {
+  return [make = std::move(make)](const Request& request, Responder responder) {
+    RowReader rows(request.payload);
+    RowWriter projected;
+    Row row;
+    while (rows.Next(row)) {
+      if (const std::optional<std::string> value = make(row))
+        projected.Append({RowKind::kPut, row.revision, row.key, *value});
+    }
+    if (!rows.ok()) return responder.Fail(DamagedBlock());
+    responder.Reply(projected.Take());
+  };
+}
+
+Handler Merge(std::function<std::optional<std::string>(const std::string_view* value,
+                                                       std::string_view operand)>
+                  merge) {
+  return [merge = std::move(merge)](const Request& request, Responder responder) {
+    RowReader rows(request.payload);
+    RowWriter merged;
+    Row row;
+    std::optional<std::string_view> before;
+    while (rows.Next(row)) {
+      if (row.kind == RowKind::kOld) {
+        before = row.value;
+        continue;
+      }
+      const std::optional<std::string> value = merge(before ? &*before : nullptr, row.value);
+      if (value) merged.Append({RowKind::kPut, 0, row.key, *value});
+      before.reset();
+    }
+    if (!rows.ok()) return responder.Fail(DamagedBlock());
+    responder.Reply(merged.Take());
+  };
+}
+
 Handler Validate(std::function<Status(const Row&)> check) {
   return [check = std::move(check)](const Request& request, Responder responder) {
     RowReader rows(request.payload);

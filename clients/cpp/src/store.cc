@@ -83,6 +83,7 @@ void Store::ScanAsync(const ScanOptions& options, std::function<void(const Row&)
   StoreOperation operation(*session_);
   v1::StoreRequest& request = operation.request();
   request.set_filter_handle(options.filter_handle);
+  request.set_projection_handle(options.projection_handle);
   request.set_snapshot_handle(snapshot_);
   v1::ScanRequest& scan = *request.mutable_scan();
   scan.set_keyspace(keyspace_);
@@ -94,6 +95,7 @@ void Store::ScanAsync(const ScanOptions& options, std::function<void(const Row&)
   scan.set_keys_only(options.keys_only);
   scan.set_limit(options.limit);
   scan.set_filter_name(options.filter_name);
+  scan.set_projection_name(options.projection_name);
   const auto read = [](const v1::ScanEnd& end) { return std::uint64_t{end.revision()}; };
   session_->SendRequest(operation.id, std::move(operation.operation),
                         GiveStore(&v1::StoreResponse::scan, std::move(done), read), std::move(row));

@@ -28,6 +28,15 @@ void SetPut(std::string key, std::string value, const WriteOptions& options, Mes
   message->set_ttl_ms(options.ttl_ms);
 }
 
+template <typename Message>
+void SetMerge(std::string key, std::string operator_name, std::string operand,
+              const WriteOptions& options, Message* message) {
+  message->set_key(std::move(key));
+  message->set_operator_name(std::move(operator_name));
+  message->set_operand(std::move(operand));
+  message->set_ttl_ms(options.ttl_ms);
+}
+
 void SetOperation(Batch::Operation operation, v1::WriteOperation* wire) {
   switch (operation.kind) {
     case Batch::Kind::kPut:
@@ -37,6 +46,9 @@ void SetOperation(Batch::Operation operation, v1::WriteOperation* wire) {
       return SetKey(std::move(operation.key), operation.options, wire->mutable_delete_());
     case Batch::Kind::kCheck:
       return SetKey(std::move(operation.key), operation.options, wire->mutable_check());
+    case Batch::Kind::kMerge:
+      return SetMerge(std::move(operation.key), std::move(operation.operator_name),
+                      std::move(operation.value), operation.options, wire->mutable_merge());
     case Batch::Kind::kDeleteRange: {
       v1::KeyRange& range = *wire->mutable_delete_range();
       range.set_start(std::move(operation.range.start));
@@ -71,6 +83,17 @@ Batch& Batch::DeleteRange(KeyRange range) {
 
 Batch& Batch::Check(std::string key, WriteOptions condition) {
   operations.push_back({Kind::kCheck, std::move(key), {}, std::move(condition), {}});
+  return *this;
+}
+
+Batch& Batch::Merge(std::string key, std::string operator_name, std::string operand,
+                    WriteOptions options) {
+  operations.push_back({Kind::kMerge,
+                        std::move(key),
+                        std::move(operand),
+                        std::move(options),
+                        {},
+                        std::move(operator_name)});
   return *this;
 }
 
@@ -129,6 +152,27 @@ void Store::WriteAsync(Batch batch, Done<Written> done) const {
   };
   session_->SendRequest(write.id, std::move(write.operation),
                         GiveStore(&v1::StoreResponse::write, std::move(done), read));
+}
+
+Result<std::uint64_t> Store::Merge(std::string key, std::string operator_name, std::string operand,
+                                   WriteOptions options) const {
+  return Await<Result<std::uint64_t>>(*session_, [&](Done<std::uint64_t> done) {
+    MergeAsync(std::move(key), std::move(operator_name), std::move(operand), std::move(options),
+               std::move(done));
+  });
+}
+
+void Store::MergeAsync(std::string key, std::string operator_name, std::string operand,
+                       WriteOptions options, Done<std::uint64_t> done) const {
+  StoreOperation merge(*session_);
+  merge.request().set_snapshot_handle(snapshot_);
+  v1::MergeRequest& request = *merge.request().mutable_merge();
+  SetMerge(std::move(key), std::move(operator_name), std::move(operand), options, &request);
+  request.set_keyspace(keyspace_);
+  request.set_durability(ToDurability(options.async));
+  session_->SendRequest(
+      merge.id, std::move(merge.operation),
+      GiveStore(&v1::StoreResponse::merge, std::move(done), &RevisionOf<v1::MergeResponse>));
 }
 
 Result<std::uint64_t> Store::Update(std::string key, std::uint64_t callback,

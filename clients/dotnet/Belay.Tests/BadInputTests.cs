@@ -142,7 +142,7 @@ public class BadInputTests
         (int Size, int LastOffset)[] layout =
         [
             (sizeof(NativeError), Offset(&error, &error.Message)),
-            (sizeof(NativeBrokerOptions), Offset(&broker, &broker.HistoryAgeMs)),
+            (sizeof(NativeBrokerOptions), Offset(&broker, &broker.Reserved3)),
             (sizeof(NativeCall), Offset(&call, &call.Kept)),
             (sizeof(NativeCallbackOptions), Offset(&callback, &callback.Reserved)),
             (sizeof(NativePinInfo), Offset(&pin, &pin.Context)),
@@ -150,7 +150,7 @@ public class BadInputTests
             (sizeof(NativeKeyspaceInfo), Offset(&keyspace, keyspace.Name)),
             (sizeof(NativeKeyInfo), Offset(&key, &key.ExpiresAtMs)),
             (sizeof(NativeBytes), Offset(&bytes, &bytes.Size)),
-            (sizeof(NativeScanOptions), Offset(&scan, &scan.Filter)),
+            (sizeof(NativeScanOptions), Offset(&scan, &scan.Projection)),
             (sizeof(NativeWriteOptions), Offset(&write, &write.TtlMs)),
             (sizeof(NativeStatistic), Offset(&statistic, statistic.Name)),
             (sizeof(NativeWatchOptions), Offset(&watch, &watch.LagLimit)),

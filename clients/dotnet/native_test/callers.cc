@@ -168,7 +168,7 @@ belay_status callers_register_echo(belay_handle owner, belay_handle* callback) {
 uint64_t callers_layout(uint64_t* pairs, uint64_t capacity) {
   static constexpr uint64_t kLayout[][2] = {
       {sizeof(belay_error), offsetof(belay_error, message)},
-      {sizeof(belay_broker_options), offsetof(belay_broker_options, history_age_ms)},
+      {sizeof(belay_broker_options), offsetof(belay_broker_options, reserved3)},
       {sizeof(belay_call), offsetof(belay_call, kept)},
       {sizeof(belay_callback_options), offsetof(belay_callback_options, reserved)},
       {sizeof(belay_pin_info), offsetof(belay_pin_info, context)},
@@ -176,7 +176,7 @@ uint64_t callers_layout(uint64_t* pairs, uint64_t capacity) {
       {sizeof(belay_keyspace_info), offsetof(belay_keyspace_info, name)},
       {sizeof(belay_key_info), offsetof(belay_key_info, expires_at_ms)},
       {sizeof(belay_bytes), offsetof(belay_bytes, size)},
-      {sizeof(belay_scan_options), offsetof(belay_scan_options, filter)},
+      {sizeof(belay_scan_options), offsetof(belay_scan_options, projection)},
       {sizeof(belay_write_options), offsetof(belay_write_options, ttl_ms)},
       {sizeof(belay_statistic), offsetof(belay_statistic, name)},
       {sizeof(belay_watch_options), offsetof(belay_watch_options, lag_limit)},

@@ -136,7 +136,7 @@ CutCycle CutWriters(std::uint64_t seed) {
   const TempFolder folder;
   const Disk disk;
   RocksOptions options = disk.Options(folder);
-  options.write_buffer_bytes = kWriteBufferBytes;
+  options.tuning.write_buffer_bytes = kWriteBufferBytes;
   auto store = MustOpen(options);
   disk.plan->CutPowerAfter(static_cast<int>(random() % 400));
   CommitJournal journal(kRowsPerCommit);

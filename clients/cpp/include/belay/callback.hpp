@@ -18,6 +18,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -212,6 +213,23 @@ auto RowFilter(Keep keep) {
     if (!FilterRows(block.text(), keep, bitmap))
       return Status(BELAY_DATA_LOSS, "the row block is damaged");
     return reply.Set(bitmap);
+  };
+}
+
+// A closure for scans: gives each row the value that `make(const Row&)` makes of it, a std::optional<std::string>; none
+// drops it.
+template <typename Make>
+auto RowProjection(Make make) {
+  return [make = std::move(make)](Bytes block, Reply& reply) mutable -> Status {
+    RowReader rows(block.text());
+    RowWriter projected;
+    Row row;
+    while (rows.Next(row)) {
+      if (const std::optional<std::string> value = make(static_cast<const Row&>(row)))
+        projected.Append({RowKind::kPut, row.revision, row.key, *value});
+    }
+    if (!rows.ok()) return Status(BELAY_DATA_LOSS, "the row block is damaged");
+    return reply.Set(projected.Take());
   };
 }
 

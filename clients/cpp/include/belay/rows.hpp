@@ -93,7 +93,7 @@ class RowReader {
   bool ok_ = true;
 };
 
-// Puts a row block together, for what validators and updates answer. No key or value may have 4 GiB.
+// Puts a row block together, for what projections, validators, updates and merge operators answer. No key or value may have 4 GiB.
 class RowWriter {
  public:
   void Append(const Row& row) {

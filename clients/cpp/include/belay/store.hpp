@@ -112,6 +112,7 @@ struct ScanOptions {
   bool keys_only = false;
   std::uint64_t limit = 0;           // 0: all
   const Callback* filter = nullptr;  // picks rows (RowFilter); the scan holds its own handle to it
+  const Callback* projection = nullptr;  // likewise, makes others of them (RowProjection)
 };
 
 class Store : public detail::UniqueHandle<belay_release> {
@@ -152,6 +153,18 @@ class Store : public detail::UniqueHandle<belay_release> {
     return revision;
   }
 
+  // See belay_store_merge. Of the options `async` alone.
+  Result<std::uint64_t> Merge(Bytes key, const std::string& operator_name, Bytes operand,
+                              const WriteOptions& options = {}) const {
+    const belay_write_options c_options = ToC(options);
+    std::uint64_t revision = 0;
+    const belay_status status =
+        belay_store_merge(handle(), key.data(), key.size(), operator_name.c_str(), operand.data(),
+                          operand.size(), &c_options, &revision);
+    if (status != BELAY_OK) return Status::Of(status);
+    return revision;
+  }
+
   Result<Cursor> Scan(const ScanOptions& options = {}) const {
     auto c_options = detail::Sized<belay_scan_options>();
     c_options.flags = (options.reverse ? BELAY_SCAN_REVERSE : 0u) |
@@ -161,6 +174,7 @@ class Store : public detail::UniqueHandle<belay_release> {
     Set(options.prefix, c_options.prefix, c_options.prefix_size);
     c_options.limit = options.limit;
     c_options.filter = options.filter == nullptr ? 0 : options.filter->handle();
+    c_options.projection = options.projection == nullptr ? 0 : options.projection->handle();
     belay_handle cursor = 0;
     const belay_status status = belay_store_scan(handle(), &c_options, &cursor);
     if (status != BELAY_OK) return Status::Of(status);

@@ -34,6 +34,12 @@ internal unsafe struct NativeBrokerOptions
     public ulong HistoryBytes;
     public ulong HistoryRevisions;
     public ulong HistoryAgeMs;
+    public ulong StoreCacheBytes;
+    public ulong StoreBufferBytes;
+    public uint StoreJobs;
+    public uint StoreBloomBits;
+    public uint StoreFlags;
+    public uint Reserved3;
 }
 
 /// <summary><c>belay_call</c></summary>

@@ -55,6 +55,7 @@ internal unsafe struct NativeScanOptions
     public ulong PrefixSize;
     public ulong Limit;
     public ulong Filter;
+    public ulong Projection;
 }
 
 /// <summary><c>belay_write_options</c></summary>

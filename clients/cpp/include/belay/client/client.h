@@ -148,6 +148,9 @@ struct ScanOptions {
   std::uint64_t limit = 0;          // 0: all
   std::string filter_name = {};     // public name of a callback that picks rows
   std::uint64_t filter_handle = 0;  // or one of this session's
+  // The same of one that makes other rows of what the filter keeps; excludes keys_only.
+  std::string projection_name = {};
+  std::uint64_t projection_handle = 0;
 };
 
 class Client {

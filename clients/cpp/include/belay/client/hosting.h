@@ -61,6 +61,16 @@ Handler Sync(std::function<Result<std::string>(const Request&)> function);
 // A handler for scans: keeps the rows for which `keep` is true. A filter that throws fails the scan.
 Handler Filter(std::function<bool(const Row&)> keep);
 
+// A handler for scans: gives each row the value that `make` makes of it, or drops it if that is none. (To end the
+// scan early, answer with a RowWriter's block and a byte of value 1 behind it.)
+Handler Project(std::function<std::optional<std::string>(const Row&)> make);
+
+// A handler for a merge operator: makes a value of what a key has, null if it is not there, and the operand; none
+// leaves it as it is. Register it with a name.
+Handler Merge(std::function<std::optional<std::string>(const std::string_view* value,
+                                                       std::string_view operand)>
+                  merge);
+
 // A handler for validators: called with each change that is to be committed, each after what its key has
 // (RowKind::kOld) if that was asked for. A status other than OK refuses the write, with its text.
 Handler Validate(std::function<Status(const Row&)> check);

@@ -39,18 +39,22 @@ class Batch {
   // A key that is not there is fine, unless a condition says otherwise.
   Batch& Delete(std::string key, WriteOptions options = {});
   Batch& DeleteRange(KeyRange range);
+  // See Store::Merge; of the options `ttl_ms` alone.
+  Batch& Merge(std::string key, std::string operator_name, std::string operand,
+               WriteOptions options = {});
   // Nothing but the condition.
   Batch& Check(std::string key, WriteOptions condition);
 
   bool async = false;  // do not wait for the disk: a crash may lose the batch
 
-  enum class Kind : std::uint8_t { kPut, kDelete, kDeleteRange, kCheck };
+  enum class Kind : std::uint8_t { kPut, kDelete, kDeleteRange, kCheck, kMerge };
   struct Operation {
     Kind kind;
     std::string key;
     std::string value;
     WriteOptions options;
     KeyRange range;
+    std::string operator_name = {};
   };
   std::vector<Operation> operations;
 };
@@ -122,6 +126,16 @@ class Store {
                                UpdateOptions options = {}) const;
   void UpdateAsync(std::string key, std::uint64_t callback, UpdateOptions options,
                    Done<std::uint64_t> done) const;
+
+  // Makes of the value and the operand what an operator makes of them, as one step: "add_i64" (8 bytes each,
+  // little-endian; no key counts as 0), "append", "max", "min", or the public name of a callback; see
+  // Merge() in hosting.h. Of the options `async` and `ttl_ms` alone. Errors: NOT_FOUND with reason NO_OPERATOR;
+  // FAILED_PRECONDITION with reason NOT_MERGEABLE; OUT_OF_RANGE; ABORTED with reason TOO_MANY_CONFLICTS; those of
+  // the callback.
+  Result<std::uint64_t> Merge(std::string key, std::string operator_name, std::string operand,
+                              WriteOptions options = {}) const;
+  void MergeAsync(std::string key, std::string operator_name, std::string operand,
+                  WriteOptions options, Done<std::uint64_t> done) const;
 
   // `row` is called for each, on the client's thread. Gives the revision that the scan showed: a watch
   // from the next one on misses nothing.
