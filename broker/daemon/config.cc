@@ -3,11 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 #include <utility>
 
+#include "broker/daemon/setting_values.h"
 #include "broker/daemon/settings.h"
+#include "broker/daemon/store_config.h"
 #include "broker/daemon/version.h"
 
 namespace belay::daemon {
@@ -18,10 +19,7 @@ using base::Status;
 
 namespace {
 
-struct Description {
-  const char* name;
-  const char* help;
-};
+using Description = SettingDescription;
 
 constexpr std::array kSettings = {
     Description{"listen",
@@ -64,49 +62,7 @@ constexpr std::array kSettings = {
                 "(default 15s)"},
 };
 constexpr const char* kPlaintext = "allow-plaintext-loopback";
-
-Status Bad(const Setting& setting, const std::string& name, const std::string& allowed) {
-  return Status(Code::kInvalidArgument, name + " is \"" +
-                                            (setting.values.empty() ? "" : setting.values.back()) +
-                                            "\" (from " + setting.origin + "): " + allowed);
-}
-
-bool ParseNumber(const std::string& text, int base, std::uint64_t* number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number, base);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-// "500ms", "10s", "10": milliseconds.
-bool ParseDuration(std::string text, std::int64_t* duration_ms) {
-  std::int64_t unit_ms = 1'000;
-  if (text.ends_with("ms")) {
-    unit_ms = 1;
-    text.resize(text.size() - 2);
-  } else if (text.ends_with("s")) {
-    text.resize(text.size() - 1);
-  }
-  std::uint64_t number = 0;
-  if (!ParseNumber(text, 10, &number) || number > 86'400'000) return false;
-  *duration_ms = static_cast<std::int64_t>(number) * unit_ms;
-  return true;
-}
-
-Status ReadDuration(const Settings& settings, const std::string& name, std::int64_t* duration_ms) {
-  const Setting* const setting = settings.Find(name);
-  if (setting == nullptr || ParseDuration(setting->values.back(), duration_ms)) return {};
-  return Bad(*setting, name, "must be a time such as 500ms or 10s, a day at most");
-}
-
-Status ReadBound(const Settings& settings, const std::string& name, std::uint32_t* bound) {
-  const Setting* const setting = settings.Find(name);
-  if (setting == nullptr) return {};
-  constexpr std::uint64_t kMax = std::numeric_limits<std::int32_t>::max();
-  std::uint64_t number = 0;
-  if (!ParseNumber(setting->values.back(), 10, &number) || number < 1 || number > kMax)
-    return Bad(*setting, name, "must be a number from 1 to " + std::to_string(kMax));
-  *bound = static_cast<std::uint32_t>(number);
-  return {};
-}
+constexpr std::uint64_t kMostOfABound = std::numeric_limits<std::int32_t>::max();
 
 Result<TcpUse> CheckTcp(const Config& config) {
   const bool has_tls = !config.tls_certificate.empty();
@@ -128,7 +84,7 @@ Status Check(const Settings& settings, Config* config) {
   if (const auto* const setting = settings.Find(kPlaintext)) {
     const std::string& value = setting->values.back();
     if (value != "true" && value != "false" && value != "1" && value != "0")
-      return Bad(*setting, kPlaintext, "must be true or false");
+      return BadSetting(*setting, kPlaintext, "must be true or false");
     config->allow_plaintext_loopback = value == "true" || value == "1";
   }
   for (const auto& [name, file] :
@@ -156,17 +112,18 @@ Status Check(const Settings& settings, Config* config) {
     constexpr std::array kLevels = {"trace", "debug", "info", "warning", "error", "off"};
     config->log_level = setting->values.back();
     if (std::find(kLevels.begin(), kLevels.end(), config->log_level) == kLevels.end())
-      return Bad(*setting, "log-level", "must be trace, debug, info, warning, error or off");
+      return BadSetting(*setting, "log-level", "must be trace, debug, info, warning, error or off");
   }
   if (const auto* const setting = settings.Find("socket-mode")) {
     std::uint64_t mode = 0;
     if (!ParseNumber(setting->values.back(), 8, &mode) || mode > 0777)
-      return Bad(*setting, "socket-mode", "must be an octal number up to 0777");
+      return BadSetting(*setting, "socket-mode", "must be an octal number up to 0777");
     config->socket_mode = static_cast<std::uint32_t>(mode);
   }
   if (const auto* const setting = settings.Find("guard")) {
     const std::string& value = setting->values.back();
-    if (value != "tcp" && value != "all") return Bad(*setting, "guard", "must be tcp or all");
+    if (value != "tcp" && value != "all")
+      return BadSetting(*setting, "guard", "must be tcp or all");
     config->guarded_listeners = value == "all" ? GuardedListeners::kAll : GuardedListeners::kTcp;
   }
   for (const auto& [name, duration_ms] :
@@ -187,9 +144,12 @@ Status Check(const Settings& settings, Config* config) {
         std::pair{"max-unacked-bytes", &limits.max_unacked_bytes},
         std::pair{"max-connections", &config->max_connections},
         std::pair{"max-connections-per-origin", &config->max_connections_per_origin}}) {
-    if (auto status = ReadBound(settings, name, bound); !status.ok()) return status;
+    std::uint64_t number = *bound;
+    if (auto status = ReadNumber(settings, name, 1, kMostOfABound, &number); !status.ok())
+      return status;
+    *bound = static_cast<std::uint32_t>(number);
   }
-  return {};
+  return ReadStoreTuning(settings, &config->store);
 }
 
 }  // namespace
@@ -198,12 +158,14 @@ Result<ParsedConfig> ParseConfig(int argc, const char* const* argv) {
   CLI::App app{"belayd: the Belay broker", "belayd"};
   std::map<std::string, std::vector<std::string>> given;
   std::vector<std::string> names = {kPlaintext};
-  for (const Description& setting : kSettings) {
+  const auto add_option = [&](const Description& setting) {
     names.emplace_back(setting.name);
     app.add_option(std::string("--") + setting.name, given[setting.name],
                    std::string(setting.help) + " [" + EnvironmentName(setting.name) + "]")
         ->allow_extra_args(false);
-  }
+  };
+  std::for_each(kSettings.begin(), kSettings.end(), add_option);
+  std::for_each(kStoreSettings.begin(), kStoreSettings.end(), add_option);
   bool plaintext = false;
   app.add_flag(std::string("--") + kPlaintext, plaintext,
                "Allow loopback TCP, which is not encrypted and open to every local user");

@@ -14,6 +14,7 @@
 #include "broker/base/status.h"
 #include "broker/daemon/limits.h"
 #include "broker/daemon/listen_address.h"
+#include "broker/storage/tuning.h"
 
 namespace belay::daemon {
 
@@ -41,6 +42,7 @@ struct Config {
   std::uint32_t max_connections = 1'024;
   std::uint32_t max_connections_per_origin = 256;
   std::int64_t handshake_timeout_ms = 10'000;  // until a client of theirs has begun to speak HTTP/2
+  storage::StoreTuning store;
 };
 
 struct ParsedConfig {

@@ -69,6 +69,32 @@ TEST(Config, TlsFilesBelongTogether) {
             Code::kInvalidArgument);
 }
 
+TEST(Config, TheStoresSettings) {
+  const auto parsed =
+      Parse({"--listen", "unix:/a", "--store-block-cache-bytes", "1000000",
+             "--store-write-buffer-bytes", "8388608", "--store-background-jobs", "4",
+             "--store-bloom-bits", "0", "--store-direct-io", "true", "--store-history-bytes",
+             "2000000000", "--store-history-revisions", "77", "--store-history-age", "3600s"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+  const storage::StoreTuning& store = parsed->config.store;
+  EXPECT_EQ(store.block_cache_bytes, 1'000'000U);
+  EXPECT_EQ(store.write_buffer_bytes, 8'388'608U);
+  EXPECT_EQ(store.max_background_jobs, 4);
+  EXPECT_EQ(store.bloom_bits, 0);
+  EXPECT_EQ(store.file_access, storage::FileAccess::kDirect);
+  EXPECT_EQ(store.history_bytes, 2'000'000'000U);
+  EXPECT_EQ(store.history_revisions, 77U);
+  EXPECT_EQ(store.history_age_ns, 3'600'000'000'000);
+  const std::pair<const char*, const char*> refused[] = {
+      {"--store-block-cache-bytes", "lots"}, {"--store-write-buffer-bytes", "1000"},
+      {"--store-background-jobs", "0"},      {"--store-background-jobs", "65"},
+      {"--store-bloom-bits", "33"},          {"--store-direct-io", "maybe"},
+      {"--store-history-age", "yesterday"}};
+  for (const auto& [name, value] : refused) {
+    EXPECT_EQ(Parse({"--listen", "unix:/a", name, value}).code(), Code::kInvalidArgument) << name;
+  }
+}
+
 TEST(Config, Flags) {
   const auto parsed =
       Parse({"--listen", "unix:/a", "--listen=unix:/b", "--data", "/d", "--socket-mode", "600",

@@ -93,6 +93,7 @@ Status Server::OpenBroker() {
   engine::BrokerOptions options;
   options.name = "belayd";
   options.store_path = config_.data;
+  options.store_tuning = config_.store;
   options.log = log_;
   auto broker = engine::Broker::Open(options);
   if (!broker.ok()) {
