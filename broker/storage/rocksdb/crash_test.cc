@@ -38,7 +38,7 @@ TEST(CrashTest, S5_ASecondProcessIsToldWhoHasTheStore) {
   TempFolder folder;
   const std::string path = folder / "store";
   auto store = MustOpen(path);
-  WriterProcess second(path);
+  WriterProcess second(kCrashWriter, path);
   std::string line;
   ASSERT_TRUE(second.ReadLine(&line));
   EXPECT_NE(line.find("FAILED_PRECONDITION (STORE_LOCKED): store " + path + " is open in another"),

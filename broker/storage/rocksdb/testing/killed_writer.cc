@@ -14,7 +14,7 @@ void KilledWriter::RunCycle() {
   const std::uint64_t lines = dies_early ? 0 : 1 + random_() % 100;
   const std::chrono::microseconds moment(random_() % (dies_early ? 50'000 : 2'000));
 
-  WriterProcess writer(path_);
+  WriterProcess writer(kCrashWriter, path_);
   std::string line;
   for (std::uint64_t i = 0; i < lines && writer.ReadLine(&line); ++i) NoteLine(line);
   std::this_thread::sleep_for(moment);  // where in its work it dies; nothing depends on it

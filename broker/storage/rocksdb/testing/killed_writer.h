@@ -14,6 +14,9 @@
 
 namespace belay::storage {
 
+// See crash_writer.cc.
+inline constexpr char kCrashWriter[] = "broker/storage/rocksdb/crash_writer";
+
 class KilledWriter {
  public:
   explicit KilledWriter(std::uint64_t seed) : random_(seed) {}

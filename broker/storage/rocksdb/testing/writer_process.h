@@ -1,6 +1,6 @@
-// A crash_writer and what it says.
+// A program that works on a store until it is killed, and what it says.
 //
-// Thread safety: none.
+// Thread safety: one thread, but for Signal().
 #pragma once
 
 #include <fcntl.h>
@@ -18,15 +18,15 @@ namespace belay::storage {
 
 class WriterProcess {
  public:
-  explicit WriterProcess(const std::string& store_path) {
-    static constexpr char kWriter[] = "broker/storage/rocksdb/crash_writer";
+  // `program`: its path from the workspace.
+  WriterProcess(const std::string& program, const std::string& store_path) {
     int pipe_fds[2];
     if (::pipe2(pipe_fds, O_CLOEXEC) != 0) std::abort();
     const base::UniqueFd write_end(pipe_fds[1]);
     pid_ = ::fork();
     if (pid_ == 0) {
       ::dup2(write_end.get(), STDOUT_FILENO);
-      ::execl(kWriter, kWriter, store_path.c_str(), nullptr);
+      ::execl(program.c_str(), program.c_str(), store_path.c_str(), nullptr);
       ::_exit(127);
     }
     output_ = ::fdopen(pipe_fds[0], "r");
@@ -48,9 +48,13 @@ class WriterProcess {
     return false;
   }
 
+  // Ends it; Kill() or the end of this object collects it.
+  void Signal() const {
+    if (pid_ > 0) ::kill(pid_, SIGKILL);
+  }
   void Kill() {
     if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
+    Signal();
     Wait();
   }
 

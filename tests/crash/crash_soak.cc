@@ -1,4 +1,4 @@
-// Crashes for as long as one likes: writers killed with SIGKILL, and power that goes, by turns.
+// Crashes for as long as one likes: writers and brokers killed with SIGKILL, and power that goes, by turns.
 //
 // BELAY_SOAK_CYCLES says how many, or BELAY_SOAK_SECONDS how long; both: what comes first.
 #include <gtest/gtest.h>
@@ -14,8 +14,9 @@
 #include "broker/storage/rocksdb/test_util.h"
 #include "broker/storage/rocksdb/testing/killed_writer.h"
 #include "broker/storage/rocksdb/testing/power_cut.h"
+#include "tests/crash/killed_broker.h"
 
-namespace belay::storage {
+namespace belay {
 namespace {
 
 constexpr std::uint64_t kDefaultCycles = 1'000;
@@ -30,17 +31,20 @@ std::optional<std::uint64_t> NumberFrom(const char* variable) {
 
 struct Figures {
   std::uint64_t kills = 0;
+  std::uint64_t broker_kills = 0;
   std::uint64_t cuts = 0;
   std::uint64_t acknowledged = 0;
+  std::uint64_t accepted = 0;  // by watches
   const std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 
   double seconds() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
   void Tell() const {
-    std::cout << "crash: " << kills + cuts << " cycles in " << static_cast<int>(seconds())
-              << " s: " << kills << " of kill -9, " << cuts << " of power cut, " << acknowledged
-              << " acknowledged commits" << std::endl;
+    std::cout << "crash: " << kills + broker_kills + cuts << " cycles in "
+              << static_cast<int>(seconds()) << " s: " << kills << " of kill -9, " << broker_kills
+              << " of kill -9 of a broker, " << cuts << " of power cut, " << acknowledged
+              << " acknowledged commits, " << accepted << " accepted changes" << std::endl;
   }
 };
 
@@ -49,21 +53,35 @@ TEST(CrashSoak, S2_WhatIsAcknowledgedLasts) {
   const std::uint64_t cycles =
       NumberFrom("BELAY_SOAK_CYCLES")
           .value_or(seconds ? std::numeric_limits<std::uint64_t>::max() : kDefaultCycles);
-  std::mt19937_64 random(TestSeed());
+  std::mt19937_64 random(storage::TestSeed());
   Figures figures;
   double next_line = kSecondsBetweenLines;
-  std::optional<KilledWriter> writer;
+  std::optional<storage::KilledWriter> writer;
+  std::optional<KilledBroker> broker;
   for (std::uint64_t cycle = 0; cycle < cycles && !HasFailure(); ++cycle) {
     if (seconds && figures.seconds() >= static_cast<double>(*seconds)) break;
-    if (cycle % kCyclesPerStore == 0) writer.emplace(random());
-    if (cycle % 2 == 0) {
-      const std::size_t before = writer->acknowledged();
-      writer->RunCycle();
-      figures.acknowledged += writer->acknowledged() - before;
-      ++figures.kills;
-    } else {
-      figures.acknowledged += CutWriters(random()).acknowledged;
-      ++figures.cuts;
+    if (cycle % kCyclesPerStore == 0) {
+      writer.emplace(random());
+      broker.emplace(random());
+    }
+    switch (cycle % 3) {
+      case 0: {
+        const std::size_t before = writer->acknowledged();
+        writer->RunCycle();
+        figures.acknowledged += writer->acknowledged() - before;
+        ++figures.kills;
+        break;
+      }
+      case 1: {
+        const std::size_t before = broker->acknowledged();
+        const std::size_t accepted_before = broker->accepted();
+        broker->RunCycle();
+        figures.acknowledged += broker->acknowledged() - before;
+        figures.accepted += broker->accepted() - accepted_before;
+        ++figures.broker_kills;
+        break;
+      }
+      default: figures.acknowledged += storage::CutWriters(random()).acknowledged; ++figures.cuts;
     }
     if (figures.seconds() < next_line) continue;
     figures.Tell();
@@ -74,4 +92,4 @@ TEST(CrashSoak, S2_WhatIsAcknowledgedLasts) {
 }
 
 }  // namespace
-}  // namespace belay::storage
+}  // namespace belay
