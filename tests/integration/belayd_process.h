@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "belay/client/unary.h"
@@ -48,6 +49,7 @@ class Child {
   }
 
   bool is_running() const { return pid_ > 0; }
+  pid_t pid() const { return pid_; }
   void Signal(int signal) const {
     if (pid_ > 0) kill(pid_, signal);
   }
@@ -68,7 +70,9 @@ class Child {
 
 class Belayd {
  public:
-  explicit Belayd(const std::string& binary) : binary_(binary) {
+  // `flags`: beside where it listens and keeps its data.
+  explicit Belayd(const std::string& binary, std::vector<std::string> flags = {})
+      : binary_(binary), flags_(std::move(flags)) {
     char path[] = "/tmp/belay-it-XXXXXX";
     folder_ = mkdtemp(path);
     target_ = "unix:" + folder_ + "/s";
@@ -80,8 +84,9 @@ class Belayd {
   }
 
   void Start() {
-    child_ = std::make_unique<Child>(
-        std::vector<std::string>{binary_, "--listen", target_, "--data", folder_ + "/data"});
+    std::vector<std::string> command = {binary_, "--listen", target_, "--data", folder_ + "/data"};
+    command.insert(command.end(), flags_.begin(), flags_.end());
+    child_ = std::make_unique<Child>(std::move(command));
     client::UnaryClient client(target_, 1000);
     for (int i = 0; i < 500; ++i) {
       client::Health health = client::Health::kUnknown;
@@ -92,9 +97,11 @@ class Belayd {
   }
   int End(int signal) { return child_->End(signal); }
   const std::string& target() const { return target_; }
+  pid_t pid() const { return child_->pid(); }
 
  private:
   const std::string binary_;
+  const std::vector<std::string> flags_;
   std::string folder_;
   std::string target_;
   std::unique_ptr<Child> child_;

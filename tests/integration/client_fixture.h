@@ -5,25 +5,14 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <functional>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "belay/client/client.h"
+#include "clients/cpp/tests/eventually.h"
 #include "tests/integration/belayd_process.h"
 
 namespace belay::client {
-
-// Waits until `is_true` holds; false after ten seconds.
-inline bool Eventually(const std::function<bool()>& is_true) {
-  for (int i = 0; i < 2000; ++i) {
-    if (is_true()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
 
 // The program under test; main() says where it is.
 inline std::string& BelaydPath() {
