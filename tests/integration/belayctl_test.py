@@ -16,7 +16,7 @@ import unittest
 
 BELAYD, BELAYCTL, REMOTE_HOST = (os.path.abspath(path) for path in sys.argv[1:4])
 
-OK, NEGATIVE, USAGE, UNREACHABLE, STATUS = 0, 1, 2, 3, 64
+OK, NEGATIVE, USAGE, UNREACHABLE, DENIED, STATUS = 0, 1, 2, 3, 4, 64
 REVOKED = 36
 
 
@@ -185,6 +185,16 @@ class Belayctl(unittest.TestCase):
         self.assertIn(b"\\u{202e}", table)
         self.assertNotIn(b"\x1b", table)
         self.assertEqual(self.json("kv", "scan", "--prefix", "esc/")[0]["key"], "esc/\x1b[31m\n")
+
+    def test_kv_keyspace(self):
+        self.ok("kv", "put", "ks/a", "1", "--keyspace", "default")
+        self.assertEqual(self.ok("kv", "get", "ks/a"), b"1")
+        self.assertEqual(self.ok("kv", "scan", "--prefix", "ks/", "--keyspace", "default", "-o", "name"), b"ks/a\n")
+        for command in (["get", "x"], ["put", "x", "1"], ["del", "x"], ["scan"], ["export"]):
+            self.assertIn("none", self.fails(NEGATIVE, "kv", *command, "--keyspace", "none"))
+            self.assertIn("system", self.fails(DENIED, "kv", *command, "--keyspace", "system"))
+        done = self.ctl("kv", "import", "--keyspace", "none", stdin=b'{"key":"x","value":"1"}')
+        self.assertEqual(done.returncode, NEGATIVE)
 
     def test_kv_import_and_export(self):
         lines = [json.dumps({"key": f"bulk/{i:05}", "value": f"värde {i}"}) for i in range(5000)]

@@ -101,6 +101,10 @@ void AddAdminVerbs(CLI::App& app, Options& o) {
   verb->add_option("PAYLOAD", o.payload, "The request; - reads it from standard input");
 }
 
+void AddKeyspace(CLI::App* verb, std::string* keyspace) {
+  verb->add_option("--keyspace", *keyspace, "Default: default");
+}
+
 void AddStoreVerbs(CLI::App& app, Options& o) {
   CLI::App* const store = app.add_subcommand("store", "Look after the store");
   store->fallthrough();
@@ -114,7 +118,7 @@ void AddStoreVerbs(CLI::App& app, Options& o) {
   CLI::App* verb =
       AddVerb(*store, o, "compact", "Give the space of what was deleted or replaced back",
               [&o](const Context& c) { return RunStoreCompact(c, o.compact); });
-  verb->add_option("--keyspace", o.compact.keyspace, "Default: default");
+  AddKeyspace(verb, &o.compact.keyspace);
   verb->add_option("--prefix", o.compact.prefix, "Keys that begin with this");
   verb->add_option("--start", o.compact.start, "First key of a range");
   verb->add_option("--end", o.compact.end, "The range ends before this key");
@@ -125,6 +129,7 @@ void AddStoreVerbs(CLI::App& app, Options& o) {
 }
 
 void AddWriteFlags(CLI::App* verb, Options& o) {
+  AddKeyspace(verb, &o.write.keyspace);
   verb->add_flag("--async", o.write.is_async, "Do not wait for the disk: a crash may lose it");
   verb->add_option("--if-revision", o.write.if_revision,
                    "Only if the key was last changed at this revision");
@@ -136,8 +141,9 @@ void AddKvVerbs(CLI::App& app, Options& o) {
   kv->require_subcommand(1);
 
   CLI::App* verb = AddVerb(*kv, o, "get", "Print a value",
-                           [&o](const Context& c) { return RunKvGet(c, o.key); });
+                           [&o](const Context& c) { return RunKvGet(c, o.write.keyspace, o.key); });
   verb->add_option("KEY", o.key)->required();
+  AddKeyspace(verb, &o.write.keyspace);
 
   verb = AddVerb(*kv, o, "put", "Write a value",
                  [&o](const Context& c) { return RunKvPut(c, o.key, o.value, o.write); });
@@ -152,6 +158,7 @@ void AddKvVerbs(CLI::App& app, Options& o) {
   AddWriteFlags(verb, o);
 
   const auto add_range = [&o](CLI::App* to) {
+    AddKeyspace(to, &o.scan.keyspace);
     to->add_option("--prefix", o.scan.prefix, "Keys that begin with this");
     to->add_option("--start", o.scan.start, "First key of a range");
     to->add_option("--end", o.scan.end, "The range ends before this key");
@@ -159,6 +166,8 @@ void AddKvVerbs(CLI::App& app, Options& o) {
     to->add_flag("--reverse", o.scan.is_reverse, "Last key first");
     to->add_option("--filter-name", o.scan.filter_name,
                    "Public name of a callback that picks the rows");
+    to->add_option("--projection-name", o.scan.projection_name,
+                   "Public name of a callback that makes others of them");
   };
   verb = AddVerb(*kv, o, "scan", "List keys and values of a range",
                  [&o](const Context& c) { return RunKvScan(c, o.scan); });
@@ -176,6 +185,7 @@ void AddKvVerbs(CLI::App& app, Options& o) {
   verb = AddVerb(*kv, o, "import", "Write JSON lines {\"key\":...,\"value\":...} into the store",
                  [&o](const Context& c) { return RunKvImport(c, o.import); });
   verb->add_option("FILE", o.import.files, "Default, and -: standard input");
+  AddKeyspace(verb, &o.import.keyspace);
   verb->add_flag("--async", o.import.is_async,
                  "Do not wait for the disk: a crash may lose the last ones");
   verb->add_flag("--quiet", o.import.is_quiet, "No progress on standard error");

@@ -19,6 +19,14 @@ client::UnaryClient Context::Client() const {
   return client::UnaryClient(settings_.target, settings_.timeout_ms);
 }
 
+client::Result<client::Client> Context::Session() const {
+  client::ClientOptions options;
+  options.client_name = "belayctl";
+  options.session_life = client::SessionLife::kEndsWithConnection;
+  options.connect_timeout_ms = settings_.timeout_ms;
+  return client::Client::Connect(settings_.target, std::move(options));
+}
+
 client::UnaryClient Context::PatientClient() const {
   return client::UnaryClient(settings_.target,
                              settings_.is_timeout_given ? settings_.timeout_ms : 0);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "belay/client/client.h"
 #include "belay/client/status.h"
 #include "belay/client/unary.h"
 #include "tools/belayctl/exit_code.h"
@@ -32,6 +33,8 @@ class Context {
   bool is_terminal() const { return is_terminal_; }
   // Requests end by the timeout of the settings.
   client::UnaryClient Client() const;
+  // A session, for what needs one.
+  client::Result<client::Client> Session() const;
   // For what takes as long as it takes: no timeout unless one was asked for.
   client::UnaryClient PatientClient() const;
 

@@ -5,6 +5,8 @@
 #include <iostream>
 #include <iterator>
 
+#include "belay/client/client.h"
+#include "belay/client/store.h"
 #include "belay/rows.hpp"
 #include "belay/v1/session.pb.h"
 #include "belay/v1/storage.pb.h"
@@ -31,22 +33,26 @@ class RowPrinter {
   RowPrinter(const Context& context, bool keys_only)
       : context_(context), keys_only_(keys_only), table_(context.MakeTable(Columns(keys_only))) {}
 
-  // False if the block is damaged.
-  bool Print(const std::string& block) {
-    RowReader rows(block);
-    Row row;
-    while (rows.Next(row)) PrintRow(row);
-    if (context_.IsTable()) table_.Flush(stdout);
-    return rows.ok();
+  void Print(const Row& row) {
+    PrintRow(row);
+    // In portions: columns are as wide as what is printed together.
+    if (context_.IsTable() && ++unflushed_ == kPortion) Flush();
   }
 
   // After a scan that succeeded: one that failed must not look complete.
   void Finish() {
     if (context_.format() == Format::kJson) fmt::print("{}\n]\n", is_first_ ? "[" : "");
-    if (context_.IsTable()) table_.Flush(stdout);
+    if (context_.IsTable()) Flush();
   }
 
  private:
+  static constexpr int kPortion = 1'000;
+
+  void Flush() {
+    table_.Flush(stdout);
+    unflushed_ = 0;
+  }
+
   static std::vector<Column> Columns(bool keys_only) {
     if (keys_only) return {{"REVISION", true}, {"KEY"}};
     return {{"REVISION", true}, {"KEY"}, {"VALUE"}};
@@ -78,6 +84,7 @@ class RowPrinter {
   const bool keys_only_;
   Table table_;
   bool is_first_ = true;
+  int unflushed_ = 0;
 };
 
 }  // namespace
@@ -99,10 +106,11 @@ int RunInvoke(const Context& context, const std::string& name, const std::string
   return kExitOk;
 }
 
-int RunKvGet(const Context& context, const std::string& key) {
+int RunKvGet(const Context& context, const std::string& keyspace, const std::string& key) {
   client::UnaryClient client = context.Client();
   v1::GetRequest request;
   request.set_key(key);
+  request.set_keyspace(keyspace);
   v1::GetResponse response;
   const client::Status status = client.Get(request, &response);
   if (!status.ok()) return context.Fail(status, fmt::format("cannot get \"{}\"", Escape(key)));
@@ -124,6 +132,7 @@ int RunKvPut(const Context& context, const std::string& key, const std::string& 
   client::UnaryClient client = context.Client();
   v1::PutRequest request;
   request.set_key(key);
+  request.set_keyspace(options.keyspace);
   request.set_value(value == "-" ? ReadStandardInput() : value);
   request.set_durability(options.is_async ? v1::DURABILITY_ASYNC : v1::DURABILITY_SYNC);
   request.set_if_absent(options.if_absent);
@@ -142,6 +151,7 @@ int RunKvDelete(const Context& context, const std::vector<std::string>& keys,
   for (const std::string& key : keys) {
     v1::DeleteRequest request;
     request.set_key(key);
+    request.set_keyspace(options.keyspace);
     request.set_durability(options.is_async ? v1::DURABILITY_ASYNC : v1::DURABILITY_SYNC);
     request.set_if_revision(options.if_revision);
     v1::DeleteResponse response;
@@ -161,26 +171,20 @@ int RunKvScan(const Context& context, const ScanOptions& options) {
   if (!options.prefix.empty() && (!options.start.empty() || !options.end.empty())) {
     return Context::Usage("--prefix excludes --start and --end");
   }
-  client::UnaryClient client = context.PatientClient();
-  v1::ScanRequest request;
-  request.set_prefix(options.prefix);
-  request.set_start(options.start);
-  request.set_end(options.end);
-  request.set_limit(options.limit);
-  request.set_keys_only(options.keys_only);
-  request.set_reverse(options.is_reverse);
-  request.set_filter_name(options.filter_name);
+  const client::Result<client::Client> session = context.Session();
+  if (!session.ok()) return context.Fail(session.status(), "cannot scan");
+  const client::ScanOptions wanted = {.start = options.start,
+                                      .end = options.end,
+                                      .prefix = options.prefix,
+                                      .reverse = options.is_reverse,
+                                      .keys_only = options.keys_only,
+                                      .limit = options.limit,
+                                      .filter_name = options.filter_name,
+                                      .projection_name = options.projection_name};
   RowPrinter printer(context, options.keys_only);
-  bool is_damaged = false;
-  const client::Status status = client.Scan(request, [&](const std::string& block) {
-    is_damaged = !printer.Print(block);
-    return !is_damaged && std::ferror(stdout) == 0;
-  });
-  if (is_damaged) {
-    return context.Fail(
-        client::Status(client::Code::kDataLoss, "the server sent a damaged row block"),
-        "cannot scan");
-  }
+  const client::Status status = session->store(options.keyspace)
+                                    .Scan(wanted, [&](const Row& row) { printer.Print(row); })
+                                    .status();
   if (!status.ok()) return context.Fail(status, "cannot scan");
   printer.Finish();
   return kExitOk;

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "belay/client/client.h"
+#include "belay/client/store.h"
 #include "tools/belayctl/json_lines.h"
 #include "tools/belayctl/text.h"
 #include "tools/belayctl/verbs.h"
@@ -34,8 +35,8 @@ constexpr std::size_t kSessions = 16;
 
 class Importer {
  public:
-  Importer(const Context& context, bool is_async, bool has_progress)
-      : context_(context), is_async_(is_async), has_progress_(has_progress) {}
+  Importer(const Context& context, const ImportOptions& options, bool has_progress)
+      : context_(context), options_(options), has_progress_(has_progress) {}
 
   ~Importer() { (void)Drain(); }
 
@@ -63,20 +64,21 @@ class Importer {
       bytes_in_flight_ += bytes;
     }
     client::WriteOptions options;
-    options.async = is_async_;
-    session->PutAsync(
-        std::move(pair.key), std::move(pair.value), options,
-        [this, bytes, where = std::move(where)](const client::Result<std::uint64_t>& result) {
-          std::scoped_lock lock(mutex_);
-          --in_flight_;
-          bytes_in_flight_ -= bytes;
-          if (result.ok()) {
-            ++count_;
-          } else if (failure_.ok()) {
-            Fail(result.status(), where);
-          }
-          changed_.notify_one();
-        });
+    options.async = options_.is_async;
+    session->store(options_.keyspace)
+        .PutAsync(
+            std::move(pair.key), std::move(pair.value), options,
+            [this, bytes, where = std::move(where)](const client::Result<std::uint64_t>& result) {
+              std::scoped_lock lock(mutex_);
+              --in_flight_;
+              bytes_in_flight_ -= bytes;
+              if (result.ok()) {
+                ++count_;
+              } else if (failure_.ok()) {
+                Fail(result.status(), where);
+              }
+              changed_.notify_one();
+            });
     ShowProgress(false);
     return true;
   }
@@ -117,12 +119,7 @@ class Importer {
 
   client::Status Open(std::optional<client::Client>& session) {
     if (session) return {};
-    client::ClientOptions options;
-    options.client_name = "belayctl";
-    options.session_life = client::SessionLife::kEndsWithConnection;
-    options.connect_timeout_ms = context_.settings().timeout_ms;
-    client::Result<client::Client> client =
-        client::Client::Connect(context_.settings().target, std::move(options));
+    client::Result<client::Client> client = context_.Session();
     if (!client.ok()) return client.status();
     session.emplace(*std::move(client));
     return {};
@@ -135,7 +132,7 @@ class Importer {
   }
 
   const Context& context_;
-  const bool is_async_;
+  const ImportOptions& options_;
   const bool has_progress_;
   const Clock::time_point begun_ = Clock::now();
   Clock::time_point shown_ = begun_;
@@ -170,7 +167,7 @@ std::string ImportStream(std::istream& in, const std::string& name, Importer& im
 }  // namespace
 
 int RunKvImport(const Context& context, const ImportOptions& options) {
-  Importer importer(context, options.is_async, !options.is_quiet && isatty(STDERR_FILENO) == 1);
+  Importer importer(context, options, !options.is_quiet && isatty(STDERR_FILENO) == 1);
   if (const client::Status status = importer.Open(); !status.ok()) {
     return context.Fail(status, "cannot open a session");
   }

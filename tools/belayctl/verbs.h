@@ -37,12 +37,14 @@ int RunConfigShow(const Context& context, bool with_origin);
 // `payload` "-": from standard input.
 int RunInvoke(const Context& context, const std::string& name, const std::string& payload);
 
+// `keyspace` and the options' own: empty is "default".
 struct WriteOptions {
+  std::string keyspace;
   bool is_async = false;
   bool if_absent = false;
   std::uint64_t if_revision = 0;
 };
-int RunKvGet(const Context& context, const std::string& key);
+int RunKvGet(const Context& context, const std::string& keyspace, const std::string& key);
 // `value` "-": from standard input.
 int RunKvPut(const Context& context, const std::string& key, const std::string& value,
              const WriteOptions& options);
@@ -50,6 +52,7 @@ int RunKvDelete(const Context& context, const std::vector<std::string>& keys,
                 const WriteOptions& options);
 
 struct ScanOptions {
+  std::string keyspace;
   std::string prefix;
   std::string start;
   std::string end;
@@ -57,10 +60,12 @@ struct ScanOptions {
   bool keys_only = false;
   bool is_reverse = false;
   std::string filter_name;
+  std::string projection_name;
 };
 int RunKvScan(const Context& context, const ScanOptions& options);
 
 struct ImportOptions {
+  std::string keyspace;
   std::vector<std::string> files;  // none or "-": standard input
   bool is_async = false;
   bool is_quiet = false;
