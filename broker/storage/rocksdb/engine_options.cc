@@ -138,7 +138,10 @@ std::vector<rocksdb::ColumnFamilyDescriptor> EngineFamilies(
   history.compaction_style = rocksdb::kCompactionStyleFIFO;
   history.compaction_options_fifo.max_table_files_size =
       std::max(options.tuning.history_bytes, 2 * options.tuning.write_buffer_bytes);
-  history.ttl = 0;  // age is no reason to go; and RocksDB has it only where all files stay open
+  // Age is no reason to go. Both, for RocksDB makes 30 days of the first by the default of the second; and
+  // where not all files stay open it takes every file that is not open for one that is too old.
+  history.ttl = 0;
+  history.periodic_compaction_seconds = 0;
   // Each opening leaves a small file: they are put together.
   history.compaction_options_fifo.allow_compaction = true;
   history.compression = rocksdb::kNoCompression;
