@@ -55,7 +55,8 @@ void Relay::Start() {
   const std::int64_t timeout_ms = relays_.options().handshake_timeout_ms;
   handshake_timer_.expires_after(std::chrono::milliseconds(timeout_ms));
   handshake_timer_.async_wait([self = shared_from_this(), timeout_ms](asio::error_code cancelled) {
-    if (cancelled || self->has_ended_) return;
+    // The time may have come before it was cancelled.
+    if (cancelled || self->has_ended_ || self->is_joined()) return;
     self->Refuse(Status(Code::kDeadlineExceeded,
                         "it did not begin to speak HTTP/2 within the handshake-timeout of " +
                             std::to_string(timeout_ms) + " ms",
