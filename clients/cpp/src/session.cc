@@ -108,16 +108,24 @@ void Session::Close() {
 
 Status Session::CheckRoom() const {
   if (ended_) return WithCertainty(*ended_, Certainty::kNotSent);
-  if (!is_down_ || stream_.WaitingBytes() <= options_.max_waiting_bytes) return Status();
+  const std::size_t waiting_bytes = held_bytes_ + (is_down_ ? stream_.WaitingBytes() : 0);
+  if (waiting_bytes <= options_.max_waiting_bytes) return Status();
   return Status(Code::kResourceExhausted,
                 "the connection is lost, and more than max_waiting_bytes, " +
                     std::to_string(options_.max_waiting_bytes) + ", wait for the next",
                 "TOO_MUCH_WAITING", Certainty::kNotSent);
 }
 
+// REQUIRES: mutex_ held
+std::vector<Operation> Session::TakeHeld() {
+  held_bytes_ = 0;
+  return std::exchange(held_, {});
+}
+
 Status Session::Prepare(Operation* operation, std::uint64_t* generation) {
   *generation = recovery_.generation();
   if (is_renewing_) {
+    held_bytes_ += (*operation)->ByteSizeLong();
     held_.push_back(std::move(*operation));
     return Status();
   }

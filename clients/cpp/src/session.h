@@ -129,6 +129,7 @@ class Session final : public Stream::Listener, public std::enable_shared_from_th
   void OnGoodbye(const v1::Goodbye& goodbye);
   // Why an operation, or a call, may not even be queued; OK if it may. REQUIRES: mutex_ held
   Status CheckRoom() const;
+  std::vector<Operation> TakeHeld();
   Status CheckCall(const std::string& payload) const;
   // What is to be done under the mutex with an operation that is about to be sent; if it is still there then,
   // it is to be sent, to the session of `generation`.
@@ -180,6 +181,7 @@ class Session final : public Stream::Listener, public std::enable_shared_from_th
   Recovery recovery_;
   bool is_renewing_ = false;
   std::vector<Operation> held_;  // while renewing: what the program has asked for since
+  std::size_t held_bytes_ = 0;
 };
 
 }  // namespace belay::client

@@ -133,8 +133,7 @@ void Session::OnEnded(const Status& stream_status, std::vector<Operation> never_
     ended_ = status;
     unanswered = std::exchange(unanswered_, {});
     recovery = std::exchange(recovery_, {});
-    std::move(held_.begin(), held_.end(), std::back_inserter(never_sent));
-    held_.clear();
+    std::ranges::move(TakeHeld(), std::back_inserter(never_sent));
     timed_calls_ = 0;
   }
   recovery = {};

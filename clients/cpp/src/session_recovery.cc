@@ -58,8 +58,7 @@ void Session::OnRenewed(const Status&, std::vector<Operation> never_sent,
     recovery_.Begin(generation);
     is_renewing_ = true;
     unanswered = std::exchange(unanswered_, {});
-    std::move(held_.begin(), held_.end(), std::back_inserter(never_sent));
-    held_.clear();
+    std::ranges::move(TakeHeld(), std::back_inserter(never_sent));
     timed_calls_ = 0;
   }
   // Those that are to be put back stay: Recovery has them as well.
@@ -198,7 +197,7 @@ void Session::FinishRenewal() {
   {
     std::scoped_lock lock(mutex_);
     is_renewing_ = false;
-    for (Operation& operation : std::exchange(held_, {})) {
+    for (Operation& operation : TakeHeld()) {
       const std::uint64_t id = IdOf(*operation);
       std::uint64_t generation = 0;
       if (!Prepare(&operation, &generation).ok()) {
