@@ -22,7 +22,7 @@ class LargeBatchTest : public testing::TestWithParam<std::size_t> {
   RocksOptions Options() const {
     RocksOptions options;
     options.path = folder_ / "store";
-    options.header_cache_bytes = GetParam();
+    options.tuning.header_cache_bytes = GetParam();
     return options;
   }
   void Reopen() {
