@@ -158,7 +158,15 @@ TEST_F(SessionLifeTest, W3_OnlyTheTokenOfThisSessionResumesIt) {
     EXPECT_EQ(StateOf(client), "suspended");
     other.Resume(*hub, other.welcome.resume_token());
   }
-  const std::string token = client.welcome.resume_token();
+}
+
+TEST_F(SessionLifeTest, W3_ATokenOfAnEarlierBrokerResumesNothing) {
+  std::string token;
+  {
+    Client client(*hub, WithGrace("a"));
+    token = client.welcome.resume_token();
+    client.Lose();
+  }
   Stop();
   Start({});  // under the same epoch, and without that session
   Client late(*hub, "late");
