@@ -50,7 +50,8 @@ struct Due {
 
   Alarm& alarm;
   std::atomic<int> runs{0};
-  int least = 1;
+  // A program that lets a callback's context go lowers it while notices of earlier ones run.
+  std::atomic<int> least{1};
   int most = 1;
 };
 
