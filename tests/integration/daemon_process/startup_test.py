@@ -71,7 +71,7 @@ class SocketTest(harness.Test):
         self.assertEqual(stat.S_IMODE(os.stat(belayd.socket).st_mode), 0o600)
 
     def test_tcp_only_on_loopback_and_only_if_asked(self):
-        self.assertIn("loopback", self.refused("--listen", "0.0.0.0:0", "--allow-plaintext-loopback", code=2))
+        self.assertIn("only TLS", self.refused("--listen", "0.0.0.0:0", "--allow-plaintext-loopback", code=2))
         self.assertIn("--allow-plaintext-loopback", self.refused("--listen", "127.0.0.1:0", code=2))
         belayd = self.start("--allow-plaintext-loopback", store=False, listen="127.0.0.1:0")
         self.assertNotEqual(belayd.target, "127.0.0.1:0")
