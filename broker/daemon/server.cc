@@ -1,7 +1,6 @@
 #include "broker/daemon/server.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
@@ -16,6 +15,7 @@
 #include "broker/daemon/admin_service.h"
 #include "broker/daemon/broker_service.h"
 #include "broker/daemon/descriptor_limit.h"
+#include "broker/daemon/health_service.h"
 #include "broker/daemon/hub.h"
 #include "broker/daemon/invoke_call.h"
 #include "broker/daemon/listener.h"
@@ -55,10 +55,12 @@ using ConnectionParameters =
 
 class Services {
  public:
-  explicit Services(Hub& hub) : storage(hub), admin(hub) {}
+  explicit Services(Hub& hub) : storage(hub), admin(hub), health(hub.broker()) {}
   BrokerService broker;
   StorageService storage;
   AdminService admin;
+  Health health;
+  HealthService health_door;
 };
 
 Server::Server(const Config& config, registry::LogFunction log)
@@ -117,13 +119,13 @@ Status Server::OpenBroker() {
 }
 
 Status Server::StartServing() {
-  grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   services_ = std::make_unique<Services>(*hub_);
   grpc::ServerBuilder builder;
   builder.RegisterService(&services_->broker);
   builder.RegisterService(&services_->storage);
   builder.RegisterService(&services_->admin);
+  builder.RegisterService(&services_->health_door);
   builder.SetMaxReceiveMessageSize(static_cast<int>(config_.limits.max_frame_bytes) +
                                    kReceiveSlackBytes);
   builder.SetMaxSendMessageSize(-1);
@@ -140,6 +142,9 @@ Status Server::StartServing() {
 
   SessionStream::Request(services_->broker, *loop_, *hub_);
   InvokeCall::Request(services_->broker, *loop_, *hub_);
+  const HealthDoor health{services_->health_door, services_->health, *loop_, *hub_};
+  HealthCheck::Request(health);
+  HealthWatch::Request(health);
   loop_thread_ = std::thread([this] { loop_->Run(); });
   StartListening();
   return {};
@@ -208,7 +213,7 @@ void Server::DrainSessions() {
 
 void Server::Stop() {
   for (const auto& listener : listeners_) listener->Stop();
-  if (auto* const health = grpc_->GetHealthCheckService()) health->SetServingStatus(false);
+  services_->health.Drain();
   DrainSessions();
   grpc_->Shutdown(std::chrono::system_clock::now() + kStreamsEnd);
   hub_->StopWorkers();

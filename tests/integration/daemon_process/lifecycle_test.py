@@ -35,11 +35,12 @@ class LifecycleTest(harness.Test):
         unary = self.broker(belayd).Invoke.future(session_pb2.InvokeRequest(name="f"))
         second = host.expect("call")
         check = self.channel(belayd).unary_unary(HEALTH)
-        self.assertEqual(check(b""), SERVING)
+        watched = self.channel(belayd).unary_stream("/grpc.health.v1.Health/Watch")(b"")
+        self.assertEqual((check(b""), next(watched)), (SERVING, SERVING))
         belayd.terminate()
         host.expect("goodbye")
         caller.expect("goodbye")
-        self.assertEqual(check(b""), NOT_SERVING)
+        self.assertEqual((check(b""), next(watched)), (NOT_SERVING, NOT_SERVING))
         # Nothing new, and said so.
         caller.call(2, handle)
         status = caller.expect("result").status
@@ -59,6 +60,8 @@ class LifecycleTest(harness.Test):
 
     def test_a_host_that_never_answers(self):
         belayd = self.start("--drain-timeout", "200ms", store=False)
+        # A service that has nothing behind it does not serve.
+        self.assertEqual(self.channel(belayd).unary_unary(HEALTH)(b"\x0a\x10belay.v1.Storage"), NOT_SERVING)
         host, caller = self.session(belayd, "host"), self.session(belayd, "caller")
         host.register("f", name="f")
         caller.call(1, caller.resolve("f"))

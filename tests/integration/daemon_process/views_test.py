@@ -1,7 +1,10 @@
 """The admin door, health and reflection: everything is visible (R15)."""
 
 import os
+import pathlib
 import time
+
+import grpc
 
 import harness
 from belay.v1 import admin_pb2, session_pb2
@@ -91,9 +94,26 @@ class ViewsTest(harness.Test):
         response = self.stub.Revoke(admin_pb2.RevokeRequest(handle=victim ^ (1 << 24)))
         self.assertIn(response.status.code, (harness.STALE, harness.MALFORMED))
 
+    def test_one_thread_waits_for_connections(self):
+        # Threads of gRPC's callback API would take each frame first, and only then wake the loop.
+        folder = "/proc/%d/task" % self.belayd.process.pid
+        names = [pathlib.Path(folder, task, "comm").read_text().strip() for task in os.listdir(folder)]
+        self.assertIn("belayd", names)
+        self.assertNotIn("nexting_thread", names)
+
     def test_health_and_reflection(self):
         channel = self.channel(self.belayd)
-        self.assertEqual(channel.unary_unary("/grpc.health.v1.Health/Check")(b""), b"\x08\x01")
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch")
+        for service in (b"", b"belay.v1.Broker", b"belay.v1.Storage", b"belay.v1.Admin"):
+            request = b"\x0a" + bytes([len(service)]) + service
+            self.assertEqual(check(request), b"\x08\x01")
+            self.assertEqual(next(watch(request)), b"\x08\x01")
+        unknown = b"\x0a\x04none"
+        with self.assertRaises(grpc.RpcError) as refused:
+            check(unknown)
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.NOT_FOUND)
+        self.assertEqual(next(watch(unknown)), b"\x08\x03")
         # ServerReflectionRequest{list_services: ""}
         answers = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")(
             iter([b"\x3a\x00"]))
