@@ -1,0 +1,15 @@
+// The groups of rows of the remote suite, one file each. `belayd` is the path of the program.
+//
+// Each measures, adds its rows, and ends the processes that it began. README.md says what the rows mean.
+#pragma once
+
+#include <string>
+
+#include "tests/bench/report.h"
+
+namespace belay::bench {
+
+void SessionRows(Report& report, const std::string& belayd);  // session.cc
+void UnaryRows(Report& report, const std::string& belayd);    // unary.cc
+
+}  // namespace belay::bench
