@@ -25,7 +25,9 @@ int main(int argc, char** argv) {
     return [&belayd, add_rows](Report& report) { add_rows(report, belayd); };
   };
   return RunSuite({.name = "remote",
-                   .groups = {{"session", group(SessionRows)}, {"unary", group(UnaryRows)}},
+                   .groups = {{"session", group(SessionRows)},
+                              {"unary", group(UnaryRows)},
+                              {"peers", group(PeerRows)}},
                    .options = options},
                   arguments);
 }

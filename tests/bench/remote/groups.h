@@ -12,4 +12,7 @@ namespace belay::bench {
 void SessionRows(Report& report, const std::string& belayd);  // session.cc
 void UnaryRows(Report& report, const std::string& belayd);    // unary.cc
 
+// What others do, beside a session of ours.
+void PeerRows(Report& report, const std::string& belayd);  // peers/rows.cc
+
 }  // namespace belay::bench

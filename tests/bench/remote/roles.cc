@@ -16,6 +16,11 @@ constexpr std::array kRoles = {
     Role{"belay_host", ServeBelayHost},
     Role{"forwarder", ServeForwarder},
     Role{"forwarder_host", ServeForwarderHost},
+    Role{"nats_host_gathered", ServeNatsHostGathered},
+    Role{"nats_host_at_once", ServeNatsHostAtOnce},
+    Role{"redis_host_lists", ServeRedisHostLists},
+    Role{"redis_host_channels", ServeRedisHostChannels},
+    Role{"dbus_host", ServeDBusHost},
 };
 
 }  // namespace

@@ -41,8 +41,13 @@ inline void SayReady() {
 }
 
 // One each; returns only if it fails.
-int ServeBelayHost(const std::string& target);    // belay.cc
-int ServeForwarder(const std::string& path);      // forwarder.cc
-int ServeForwarderHost(const std::string& path);  // forwarder.cc
+int ServeBelayHost(const std::string& target);        // belay.cc
+int ServeForwarder(const std::string& path);          // forwarder.cc
+int ServeForwarderHost(const std::string& path);      // forwarder.cc
+int ServeNatsHostGathered(const std::string& url);    // peers/nats.cc
+int ServeNatsHostAtOnce(const std::string& url);      // peers/nats.cc
+int ServeRedisHostLists(const std::string& path);     // peers/redis.cc
+int ServeRedisHostChannels(const std::string& path);  // peers/redis.cc
+int ServeDBusHost(const std::string& address);        // peers/dbus.cc
 
 }  // namespace belay::bench

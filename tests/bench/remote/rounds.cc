@@ -9,12 +9,14 @@ namespace belay::bench {
 namespace {
 
 constexpr double kRoundNs = 0.33e9;
-constexpr int kWarmUpCalls = 20'000;
+constexpr double kWarmUpNs = 0.1e9;
 constexpr int kCallsOneAtATime = 2'000;
 
 int CallsOfARound(Echo& echo, int in_flight) {
-  const double ns = NsPerCall(1, [&] { echo.Call(in_flight, kWarmUpCalls); });
-  return std::max(in_flight, static_cast<int>(kRoundNs / ns * kWarmUpCalls));
+  for (int calls = in_flight;; calls *= 2) {
+    const double ns = NsPerCall(1, [&] { echo.Call(in_flight, calls); });
+    if (ns >= kWarmUpNs) return std::max(in_flight, static_cast<int>(kRoundNs / ns * calls));
+  }
 }
 
 }  // namespace

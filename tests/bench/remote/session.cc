@@ -1,11 +1,13 @@
-// What a call costs over sessions, against a bare forwarder: how many a second, how long one takes, and what
-// the broker spends on it.
+// What a call costs over sessions, against a bare forwarder and NATS: how many a second, how long one takes, and
+// what the broker spends on it.
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "tests/bench/remote/belay.h"
 #include "tests/bench/remote/forwarder.h"
 #include "tests/bench/remote/groups.h"
+#include "tests/bench/remote/peers/nats.h"
 #include "tests/bench/remote/roles.h"
 #include "tests/bench/remote/rounds.h"
 
@@ -15,25 +17,50 @@ namespace {
 constexpr int kFew = 64;
 constexpr int kMany = 1'024;
 
-void AddThroughputRows(Report& report, Echo& ours, Echo& forwarder) {
-  const auto few = AlternateMedians(kRounds, {LoadRound(ours, kFew), LoadRound(forwarder, kFew)});
-  report.Add(Reaching("session stream, 64 in flight", PerSecond(few[0]), "calls/s", 250'000));
-  report.Add(Beside("the same against the bare forwarder", PerSecond(few[0]), "calls/s",
-                    PerSecond(few[1])));
-  const auto many =
-      AlternateMedians(kRounds, {LoadRound(ours, kMany), LoadRound(forwarder, kMany)});
-  report.Add(Reaching("session stream, 1,024 in flight", PerSecond(many[0]), "calls/s", 1e6));
-  report.Add(Against("the same against the bare forwarder", PerSecond(many[0]), "calls/s",
-                     PerSecond(many[1]), Keep::kAtLeast, 0.5));
+struct Sides {
+  Echo& ours;
+  Echo& forwarder;
+  Nats& nats;
+};
+
+struct Figures {
+  double ours;
+  double forwarder;
+  double nats;  // in the faster way
+};
+
+template <typename MakeRound>
+Figures Compare(const Sides& sides, MakeRound make_round) {
+  const auto ns =
+      AlternateMedians(kRounds, {make_round(sides.ours), make_round(sides.forwarder),
+                                 make_round(sides.nats.gathered), make_round(sides.nats.at_once)});
+  return {ns[0], ns[1], std::min(ns[2], ns[3])};
 }
 
-void AddLatencyRows(Report& report, Echo& ours, Echo& forwarder) {
-  const auto ns = AlternateMedians(kRounds, {LatencyRound(ours), LatencyRound(forwarder)});
-  report.Add(Against("one at a time, p50, against the bare forwarder", ns[0] / 1e3, "us/call",
-                     ns[1] / 1e3, Keep::kAtMost, 4));
-  const auto next = AlternateMedians(kRounds, {LoadRound(ours, 1)});
+void AddThroughputRows(Report& report, const Sides& sides) {
+  const Figures few = Compare(sides, [](Echo& echo) { return LoadRound(echo, kFew); });
+  report.Add(Reaching("session stream, 64 in flight", PerSecond(few.ours), "calls/s", 250'000));
+  report.Add(Against("the same against NATS", PerSecond(few.ours), "calls/s", PerSecond(few.nats),
+                     Keep::kAtLeast, 4));
+  report.Add(Beside("the same against the bare forwarder", PerSecond(few.ours), "calls/s",
+                    PerSecond(few.forwarder)));
+  const Figures many = Compare(sides, [](Echo& echo) { return LoadRound(echo, kMany); });
+  report.Add(Reaching("session stream, 1,024 in flight", PerSecond(many.ours), "calls/s", 1e6));
+  report.Add(Against("the same against the bare forwarder", PerSecond(many.ours), "calls/s",
+                     PerSecond(many.forwarder), Keep::kAtLeast, 0.5));
   report.Add(
-      Plain("the same, each begun where the last one's answer is told", next[0] / 1e3, "us/call"));
+      Beside("the same against NATS", PerSecond(many.ours), "calls/s", PerSecond(many.nats)));
+}
+
+void AddLatencyRows(Report& report, const Sides& sides) {
+  const Figures waiting = Compare(sides, LatencyRound);
+  report.Add(Against("one at a time, p50, against NATS", waiting.ours / 1e3, "us/call",
+                     waiting.nats / 1e3, Keep::kAtMost, 1.0));
+  report.Add(Against("the same against the bare forwarder", waiting.ours / 1e3, "us/call",
+                     waiting.forwarder / 1e3, Keep::kAtMost, 4));
+  const Figures chained = Compare(sides, [](Echo& echo) { return LoadRound(echo, 1); });
+  report.Add(Beside("one at a time, each begun where the last one's answer is told, against NATS",
+                    chained.ours / 1e3, "us/call", chained.nats / 1e3));
 }
 
 }  // namespace
@@ -43,8 +70,10 @@ void SessionRows(Report& report, const std::string& belayd) {
   const RoleProcess host("belay_host", broker.target());
   SessionEcho ours(broker.target());
   ForwarderEcho forwarder;
-  AddThroughputRows(report, ours, forwarder);
-  AddLatencyRows(report, ours, forwarder);
+  Nats nats;
+  const Sides sides{ours, forwarder, nats};
+  AddThroughputRows(report, sides);
+  AddLatencyRows(report, sides);
   const auto cpu_ns = AlternateMedians(
       kRounds, {CpuRound(ours, kFew, broker.pid()), CpuRound(forwarder, kFew, forwarder.broker())});
   report.Add(
