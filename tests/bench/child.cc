@@ -22,7 +22,9 @@ namespace {
 Child::Child(const std::vector<std::string>& command) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) Give("pipe2", std::strerror(errno));
-  std::vector<std::string> words = command;
+  if (access(command[0].c_str(), X_OK) != 0) Give("cannot run " + command[0], std::strerror(errno));
+  std::vector<std::string> words{"/usr/bin/setpriv", "--pdeathsig", "KILL", "--"};
+  words.insert(words.end(), command.begin(), command.end());
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

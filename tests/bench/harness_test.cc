@@ -2,6 +2,8 @@
 // row says, and what the kernel says of a process.
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -16,6 +18,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/bench/child.h"
@@ -206,6 +209,32 @@ TEST(Process, AChildTellsAndIsKilled) {
   child.Kill();
 }
 
+TEST(Process, AChildEndsWithTheProcessThatStartedIt) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);  // inherited by both
+  const pid_t starter = fork();
+  if (starter == 0) {
+    Child child({"/bin/sh", "-c", "echo up; exec sleep 1000"});
+    child.ReadLine();
+    _exit(0);
+  }
+  close(ends[1]);
+  EXPECT_EQ(waitpid(starter, nullptr, 0), starter);
+  char byte = 0;
+  EXPECT_EQ(read(ends[0], &byte, 1), 0);  // nobody has the other end any more
+  close(ends[0]);
+}
+
+TEST(Process, TellsTheTimeThatAnotherHasUsed) {
+  Child busy({"/bin/sh", "-c", "echo up; while :; do :; done"});
+  busy.ReadLine();
+  const pid_t pid = busy.pid();
+  const double before_ns = ProcessorNs(pid);
+  while (ProcessorNs(pid) < before_ns + 1e6) std::this_thread::yield();
+  busy.Kill();
+  EXPECT_EXIT(ProcessorNs(pid), testing::ExitedWithCode(2), "processor time of process");
+}
+
 TEST(Process, AChildThatEndsBeforeItTellsIsAnError) {
   EXPECT_EXIT(Child({"/bin/sh", "-c", "printf half"}).ReadLine(), testing::ExitedWithCode(2),
               "ended before");
@@ -223,7 +252,7 @@ TEST(Process, IsAtRestWhenItsThreadsAre) {
     done.store(true);
   });
   begun.wait();
-  WaitUntilAtRest();
+  WaitUntilAtRest(getpid());
   EXPECT_TRUE(done.load());
 }
 

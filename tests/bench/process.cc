@@ -33,16 +33,24 @@ int RunProgram(const std::vector<std::string>& command) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-void WaitUntilAtRest() {
+double ProcessorNs(pid_t process) {
+  clockid_t clock = 0;
+  timespec used{};
+  const int error = clock_getcpuclockid(process, &clock);
+  if (error != 0 || clock_gettime(clock, &used) != 0) {
+    std::fprintf(stderr, "bench: processor time of process %d: %s\n", process,
+                 std::strerror(error != 0 ? error : errno));
+    std::exit(2);
+  }
+  return static_cast<double>(used.tv_sec) * 1e9 + static_cast<double>(used.tv_nsec);
+}
+
+void WaitUntilAtRest(pid_t process) {
   constexpr std::chrono::milliseconds kLook(300);
-  const auto used = [] {
-    timespec cpu;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-    return std::chrono::seconds(cpu.tv_sec) + std::chrono::nanoseconds(cpu.tv_nsec);
-  };
-  for (auto before = used();; before = used()) {
+  constexpr double kNextToNothingNs = 300e6 / 50;
+  for (double before_ns = ProcessorNs(process);; before_ns = ProcessorNs(process)) {
     std::this_thread::sleep_for(kLook);
-    if (used() - before < kLook / 50) return;
+    if (ProcessorNs(process) - before_ns < kNextToNothingNs) return;
   }
 }
 

@@ -3,6 +3,8 @@
 // Thread safety: may be called from any thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -15,8 +17,12 @@ std::string ThisProgram();
 // and the signal that ended it. Ends this process with status 2 if there is no such program.
 int RunProgram(const std::vector<std::string>& command);
 
-// Returns when the threads of this process have next to nothing to do: what they began in the background
-// is done. REQUIRES: the calling thread is the only one that is kept busy from outside.
-void WaitUntilAtRest();
+// The processor time that a process has used since it began, in nanoseconds. Ends this process with status 2
+// if there is no such process.
+double ProcessorNs(pid_t process);
+
+// Returns when the threads of a process have next to nothing to do: what they began in the background
+// is done. REQUIRES: nothing is asked of it meanwhile but by the calling thread.
+void WaitUntilAtRest(pid_t process);
 
 }  // namespace belay::bench

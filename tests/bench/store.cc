@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/bench/store/folder.h"
+#include "tests/bench/folder.h"
 #include "tests/bench/store/groups.h"
 #include "tests/bench/store/open.h"
 #include "tests/bench/suite.h"

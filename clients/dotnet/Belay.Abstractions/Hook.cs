@@ -15,6 +15,13 @@ internal readonly record struct Hook(Delegate Origin, SpanFunction Function)
         return new(filter, (request, reply, _) => RowBitmap.Write(filter, request, reply));
     }
 
+    /// <summary>Gets a row block, answers with another.</summary>
+    internal static Hook Of(RowProjection projection)
+    {
+        ArgumentNullException.ThrowIfNull(projection);
+        return new(projection, (request, reply, _) => ProjectedRow.Write(projection, request, reply));
+    }
+
     /// <summary>Gets a row block, answers with nothing.</summary>
     internal static Hook Of(WatchFunction function)
     {

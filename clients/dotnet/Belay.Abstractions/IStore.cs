@@ -68,6 +68,23 @@ public interface IStore : IStoreReader, IDisposable, IAsyncDisposable
     ValueTask<ulong> UpdateAsync(ReadOnlyMemory<byte> key, UpdateFunction function, UpdateOptions? options = null,
                                  CancellationToken cancellationToken = default);
 
+    /// <summary>Makes of a key's value and an operand what an operator makes of them, as one step.</summary>
+    /// <param name="key">1 byte to 64 KiB.</param>
+    /// <param name="operatorName">
+    /// <c>add_i64</c> (8 bytes each, little-endian; no key counts as 0), <c>append</c>, <c>max</c>, <c>min</c>, or the
+    /// public name of a callback.
+    /// </param>
+    /// <param name="operand">At most 64 MiB.</param>
+    /// <param name="options">Time to live and durability; no condition. Without the former an expiry stays.</param>
+    /// <param name="cancellationToken">Gives up waiting; the merge may have happened.</param>
+    /// <returns>The revision of the commit; of the last one before it if the value stays as it is.</returns>
+    /// <exception cref="BelayException">
+    /// <see cref="BelayStatus.NotFound"/>, reason <c>NO_OPERATOR</c>; <see cref="BelayStatus.FailedPrecondition"/>, reason
+    /// <c>NOT_MERGEABLE</c>; <see cref="BelayStatus.OutOfRange"/>; reason <c>TOO_MANY_CONFLICTS</c>; those of the callback.
+    /// </exception>
+    ValueTask<ulong> MergeAsync(ReadOnlyMemory<byte> key, string operatorName, ReadOnlyMemory<byte> operand,
+                                WriteOptions options = default, CancellationToken cancellationToken = default);
+
     /// <summary>Attaches a watch. It lasts until the subscription is disposed.</summary>
     /// <param name="options">Which keys, from which revision; null: all changes from now on.</param>
     /// <param name="function">Receives the changes.</param>

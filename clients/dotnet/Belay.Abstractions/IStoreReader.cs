@@ -33,6 +33,14 @@ public interface IStoreReader
     IAsyncEnumerable<Row> ScanAsync(ScanOptions? options = null, RowFilter? filter = null,
                                     CancellationToken cancellationToken = default);
 
+    /// <summary>Reads a range as of one moment, with values that a function makes, beside the data, of those it has.</summary>
+    /// <param name="options">Which rows, in which order, but for keys alone; null: all.</param>
+    /// <param name="filter">Picks rows; null: all.</param>
+    /// <param name="projection">Makes the values, of the rows that the filter kept.</param>
+    /// <param name="cancellationToken">Stops the scan.</param>
+    IAsyncEnumerable<Row> ScanAsync(ScanOptions? options, RowFilter? filter, RowProjection projection,
+                                    CancellationToken cancellationToken = default);
+
     /// <summary>Counts keys exactly, by reading them.</summary>
     /// <param name="range">Which keys; by default all.</param>
     /// <param name="cancellationToken">Gives up waiting.</param>

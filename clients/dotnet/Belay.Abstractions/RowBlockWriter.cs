@@ -65,7 +65,7 @@ public sealed class RowBlockWriter
 /// <summary>A filter's answer: which rows of a block to keep, and whether the scan ends with it.</summary>
 public static class RowBitmap
 {
-    private const byte EndsScan = 1;
+    internal const byte EndsScan = 1;
 
     /// <summary>Bytes of the bitmap for so many rows.</summary>
     /// <param name="rows">Number of rows.</param>

@@ -1,4 +1,5 @@
-// The shapes of function that the store calls: filters, watches, validators and updates; and what they answer.
+// The shapes of function that the store calls: filters, projections, watches, validators and updates; and what they
+// answer.
 //
 // Thread safety: each says how it is called. A filter or validator that is attached once may run on several threads.
 using System.Buffers;
@@ -9,6 +10,11 @@ namespace Belay;
 /// <param name="row">The row; gone when the function returns.</param>
 /// <returns>Whether to keep it, true or false; or an end of the scan.</returns>
 public delegate RowDecision RowFilter(RowView row);
+
+/// <summary>Makes the value that a scan gives for a row. An exception fails the scan.</summary>
+/// <param name="row">The row, with the value that the store has; gone when the function returns.</param>
+/// <returns>The value to be given in its place; or nothing, which drops the row.</returns>
+public delegate ProjectedRow RowProjection(RowView row);
 
 /// <summary>Receives changes, in order of revision, one call at a time, each change at least once.</summary>
 /// <param name="changes">The changes; gone when the function returns.</param>
@@ -63,6 +69,51 @@ public readonly record struct RowDecision
     /// <summary>Keep the row, or drop it.</summary>
     /// <param name="keeps">Which.</param>
     public static RowDecision FromBoolean(bool keeps) => keeps;
+}
+
+/// <summary>What a projection makes of a row. The default drops it.</summary>
+public readonly struct ProjectedRow
+{
+    private ProjectedRow(ReadOnlyMemory<byte>? value, bool ends)
+    {
+        Value = value;
+        Ends = ends;
+    }
+
+    /// <summary>The row is dropped.</summary>
+    public static ProjectedRow Drop => default;
+
+    /// <summary>The row is dropped, and the scan ends: no later row is wanted.</summary>
+    public static ProjectedRow End => new(null, true);
+
+    internal ReadOnlyMemory<byte>? Value { get; }
+    internal bool Ends { get; }
+
+    /// <summary>The row is given with this value.</summary>
+    /// <param name="value">At most 64 MiB; must not change before the function is called again.</param>
+    public static ProjectedRow Of(ReadOnlyMemory<byte> value) => new(value, false);
+
+    /// <summary>The row is given with this value, and is the last one wanted.</summary>
+    /// <param name="value">As at <see cref="Of"/>.</param>
+    public static ProjectedRow OfAndEnd(ReadOnlyMemory<byte> value) => new(value, true);
+
+    internal static void Write(RowProjection projection, ReadOnlySpan<byte> block, IBufferWriter<byte> reply)
+    {
+        var rows = new RowBlockWriter();
+        var ends = false;
+        foreach (var row in new RowBlock(block))
+        {
+            var made = projection(row);
+            if (made.Value is { } value)
+                rows.Add(RowKind.Put, row.Revision, row.Key, value.Span);
+            ends = made.Ends;
+            if (ends)
+                break;
+        }
+        reply.Write(rows.Block.Span);
+        if (ends)
+            reply.Write([RowBitmap.EndsScan]);
+    }
 }
 
 /// <summary>What a validator decides about a write. The default accepts it.</summary>

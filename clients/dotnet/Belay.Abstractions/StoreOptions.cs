@@ -50,6 +50,13 @@ public readonly record struct WriteOptions
         }
     }
 
+    /// <summary>Throws for what a merge cannot have.</summary>
+    internal void ThrowUnlessOfMerge()
+    {
+        if (If.Kind != PreconditionKind.None)
+            throw new ArgumentException("A merge has no condition: it is done whatever the key has.");
+    }
+
     /// <summary>Throws for what a deletion cannot have.</summary>
     internal void ThrowUnlessOfDeletion()
     {

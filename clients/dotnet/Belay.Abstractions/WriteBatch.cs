@@ -47,6 +47,21 @@ public sealed class WriteBatch
     public WriteBatch DeleteRange(KeyRange range) =>
         Add(BatchOperationKind.DeleteRange, range.Start.Span, range.End.Span, default);
 
+    /// <summary>Makes of a key's value and an operand what an operator makes of them, when the batch is committed.</summary>
+    /// <param name="key">1 byte to 64 KiB.</param>
+    /// <param name="operatorName">As at <see cref="IStore.MergeAsync"/>.</param>
+    /// <param name="operand">At most 64 MiB.</param>
+    /// <param name="timeToLive">The key is deleted after this time; null: an expiry that it has stays.</param>
+    /// <returns>This batch.</returns>
+    public WriteBatch Merge(ReadOnlySpan<byte> key, string operatorName, ReadOnlySpan<byte> operand,
+                            TimeSpan? timeToLive = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(operatorName);
+        var options = new WriteOptions { TimeToLive = timeToLive };
+        _ = options.TimeToLiveMs; // Refused here, where the mistake is, not at the commit.
+        return Add(BatchOperationKind.Merge, key, operand, options, operatorName);
+    }
+
     /// <summary>Adds a condition alone.</summary>
     /// <param name="key">1 byte to 64 KiB.</param>
     /// <param name="condition">Must hold, or nothing of the batch is written.</param>
@@ -61,11 +76,12 @@ public sealed class WriteBatch
     /// <summary>Empties it.</summary>
     public void Clear() => _operations.Clear();
 
-    private WriteBatch Add(BatchOperationKind kind, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, WriteOptions options)
+    private WriteBatch Add(BatchOperationKind kind, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, WriteOptions options,
+                           string operatorName = "")
     {
         if (options.If.Kind == PreconditionKind.Value)
             options = options with { If = Precondition.Value(options.If.ExpectedValue.ToArray()) };
-        _operations.Add(new(kind, key.ToArray(), value.ToArray(), options));
+        _operations.Add(new(kind, key.ToArray(), value.ToArray(), options, operatorName));
         return this;
     }
 }
@@ -76,11 +92,14 @@ internal enum BatchOperationKind
     Delete,
     DeleteRange,
     Check,
+    Merge,
 }
 
 /// <summary>One operation of a batch.</summary>
 /// <param name="Kind">What to do.</param>
 /// <param name="Key">The key; of a range its start.</param>
-/// <param name="Value">The value of a put; of a range its end.</param>
+/// <param name="Value">The value of a put; the operand of a merge; of a range its end.</param>
 /// <param name="Options">Condition and time to live.</param>
-internal readonly record struct BatchOperation(BatchOperationKind Kind, byte[] Key, byte[] Value, WriteOptions Options);
+/// <param name="OperatorName">Of a merge.</param>
+internal readonly record struct BatchOperation(BatchOperationKind Kind, byte[] Key, byte[] Value, WriteOptions Options,
+                                               string OperatorName);

@@ -78,6 +78,8 @@ public sealed unsafe partial class Broker : IBroker
                 Log = log == 0 ? null : &Thunks.OnLog,
                 LogContext = (void*)log,
             };
+            options.Tuning?.WriteTo(ref native);
+            options.History?.WriteTo(ref native);
             ulong handle;
             Status.Check(NativeMethods.Open(&native, &handle));
             opened = true;

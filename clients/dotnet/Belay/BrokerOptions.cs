@@ -18,6 +18,12 @@ public sealed record BrokerOptions
     /// </summary>
     public Action<BelayLogLevel, string>? Log { get; init; }
 
+    /// <summary>How the store uses memory, threads and the disk; null: as it is set by default.</summary>
+    public StoreTuning? Tuning { get; init; }
+
+    /// <summary>How far back watches of the store may ask; null: by the default size alone.</summary>
+    public HistoryBounds? History { get; init; }
+
     /// <summary>How long <see cref="Broker.Dispose"/> waits for calls in flight.</summary>
     public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(5);
 }

@@ -27,6 +27,51 @@ public abstract class HookContract(IStoreDoor door) : StoreContract(door)
     }
 
     [StoreFact]
+    public async Task S3_AProjectionGivesLessThanItIsShown()
+    {
+        await FillAsync(1000);
+        var rows = new List<Row>();
+        var scan = Store.ScanAsync(
+            null,
+            row => row.Key[^1] == '3',
+            row => row.Key.SequenceEqual("key00023"u8)
+                ? ProjectedRow.OfAndEnd(Utf8("last"))
+                : row.Key[^2] == '0' ? ProjectedRow.Drop : ProjectedRow.Of(row.Key[^2..].ToArray()));
+        await foreach (var row in scan)
+            rows.Add(row);
+        Assert.Equal(["key00013=13", "key00023=last"],
+                     rows.Select(row => $"{Text(row.Key)}={Text(row.Value)}"));
+    }
+
+    [StoreFact]
+    public async Task S3_MergesAreOneStepAloneAndInABatch()
+    {
+        var key = Utf8("count");
+        var two = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(two, 2);
+        var writers = Enumerable.Range(0, Writers).Select(async _ =>
+        {
+            for (var i = 0; i < PerWriter; i++)
+                await Store.MergeAsync(key, "add_i64", two, WriteOptions.Async);
+        });
+        await Task.WhenAll(writers);
+        var sum = (await Store.GetAsync(key))!.Value.Value;
+        Assert.Equal(2L * Writers * PerWriter, BinaryPrimitives.ReadInt64LittleEndian(sum));
+
+        var batch = new WriteBatch().Merge("log"u8, "append", "a"u8).Merge("best"u8, "max", "7"u8).Put("put"u8, "x"u8);
+        var revision = await Store.WriteAsync(batch);
+        Assert.Equal(revision, await Store.MergeAsync(Utf8("best"), "max", Utf8("3")));
+        await Store.MergeAsync(Utf8("log"), "append", Utf8("b"), new WriteOptions { TimeToLive = TimeSpan.FromHours(1) });
+        Assert.Equal("ab", Text(await Store.GetAsync(Utf8("log"))));
+        Assert.NotNull((await Store.GetInfoAsync(Utf8("log")))!.Value.ExpiresAt);
+        await ThrowsAsync(BelayStatus.NotFound, async () => await Store.MergeAsync(key, "nobody's", two), "NO_OPERATOR");
+        await ThrowsAsync(BelayStatus.FailedPrecondition,
+                          async () => await Store.MergeAsync(Utf8("put"), "add_i64", two), "NOT_MERGEABLE");
+        await Assert.ThrowsAsync<ArgumentException>(async () => await Store.MergeAsync(
+            key, "max", two, WriteOptions.OnlyIf(Precondition.Absent)));
+    }
+
+    [StoreFact]
     public async Task S3_ARefusalIsOfTheWholeBatchAndTheWriterGetsItsText()
     {
         var validator = await Store.ValidateAsync(Accounts, (rows, _) =>

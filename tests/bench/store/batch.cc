@@ -1,7 +1,7 @@
 // Overwriting 64 keys at once, all or nothing, and waiting for the disk: each for the first time since the start,
 // when it is looked up on the way, and again.
+#include "tests/bench/folder.h"
 #include "tests/bench/store/entries.h"
-#include "tests/bench/store/folder.h"
 #include "tests/bench/store/groups.h"
 #include "tests/bench/store/load.h"
 #include "tests/bench/store/ours.h"

@@ -6,6 +6,8 @@
 // Thread safety: Keys and Values are constant; a Cycle belongs to one thread.
 #pragma once
 
+#include <unistd.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -79,7 +81,7 @@ std::unique_ptr<E> OpenFilled(const std::string& folder, Durability durability,
     if constexpr (requires { filling.Compact(); }) filling.Compact();
   }
   auto engine = std::make_unique<E>(folder, durability);
-  WaitUntilAtRest();
+  WaitUntilAtRest(getpid());
   return engine;
 }
 

@@ -1,7 +1,7 @@
 // Reading one key of 100,000 that all lie in memory, in no order: as they were just written, in the memory table,
 // and as after a restart, in the block cache.
+#include "tests/bench/folder.h"
 #include "tests/bench/store/entries.h"
-#include "tests/bench/store/folder.h"
 #include "tests/bench/store/groups.h"
 #include "tests/bench/store/load.h"
 #include "tests/bench/store/ours.h"

@@ -1,7 +1,7 @@
 // What a writer pays for watches that his changes do not concern: two stores, one with a single watch and one
 // with 1,000.
+#include "tests/bench/folder.h"
 #include "tests/bench/store/entries.h"
-#include "tests/bench/store/folder.h"
 #include "tests/bench/store/groups.h"
 #include "tests/bench/store/load.h"
 #include "tests/bench/store/ours.h"

@@ -10,9 +10,9 @@
 #include <string_view>
 
 #include "tests/bench/child.h"
+#include "tests/bench/folder.h"
 #include "tests/bench/process.h"
 #include "tests/bench/store/entries.h"
-#include "tests/bench/store/folder.h"
 #include "tests/bench/store/groups.h"
 #include "tests/bench/store/ours.h"
 #include "tests/bench/store/raw.h"

@@ -1,8 +1,8 @@
 // Overwriting keys, in no order among 100,000, while a watch is attached to a prefix that nobody writes: one that
 // waits for the disk, and one that does not. The latter over and over, as counters and states are written; a key
 // that is written for the first time since the start is looked up on the way, which RocksDB alone need not do.
+#include "tests/bench/folder.h"
 #include "tests/bench/store/entries.h"
-#include "tests/bench/store/folder.h"
 #include "tests/bench/store/groups.h"
 #include "tests/bench/store/load.h"
 #include "tests/bench/store/ours.h"

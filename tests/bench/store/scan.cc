@@ -2,8 +2,8 @@
 // callback picks the rows.
 #include <cstring>
 
+#include "tests/bench/folder.h"
 #include "tests/bench/store/entries.h"
-#include "tests/bench/store/folder.h"
 #include "tests/bench/store/groups.h"
 #include "tests/bench/store/ours.h"
 #include "tests/bench/store/raw.h"

@@ -1,7 +1,7 @@
 // How fast a watch in the same process hears of commits of one key each: beside those who make them, and of a
 // backlog that is there when it is attached.
+#include "tests/bench/folder.h"
 #include "tests/bench/store/entries.h"
-#include "tests/bench/store/folder.h"
 #include "tests/bench/store/groups.h"
 #include "tests/bench/store/load.h"
 #include "tests/bench/store/ours.h"

@@ -19,6 +19,16 @@ internal static class WireBatch
             BatchOperationKind.Put => new() { Put = ToPut(key, value, operation.Options) },
             BatchOperationKind.Delete => new() { Delete = ToDelete(key, condition) },
             BatchOperationKind.DeleteRange => new() { DeleteRange = new() { Start = key, End = value } },
+            BatchOperationKind.Merge => new()
+            {
+                Merge = new()
+                {
+                    Key = key,
+                    Operand = value,
+                    OperatorName = operation.OperatorName,
+                    TtlMs = operation.Options.TimeToLiveMs,
+                },
+            },
             _ => new() { Check = ToCheck(key, condition) },
         };
     }

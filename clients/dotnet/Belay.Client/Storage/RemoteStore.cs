@@ -58,6 +58,27 @@ public sealed partial class RemoteStore : RemoteStoreReader, IStore
     }
 
     /// <inheritdoc/>
+    public async ValueTask<ulong> MergeAsync(
+        ReadOnlyMemory<byte> key, string operatorName, ReadOnlyMemory<byte> operand, WriteOptions options = default,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(operatorName);
+        options.ThrowUnlessOfMerge();
+        var request = new Wire.MergeRequest
+        {
+            Key = ByteString.CopyFrom(key.Span),
+            OperatorName = operatorName,
+            Operand = ByteString.CopyFrom(operand.Span),
+            Durability = ToWire(options.Durability),
+            TtlMs = options.TimeToLiveMs,
+            Keyspace = Keyspace,
+        };
+        var answer = await Door.WriteAsync(
+            new() { Merge = request }, static r => (r.Merge?.Status, r.Merge), cancellationToken).ConfigureAwait(false);
+        return answer!.Revision;
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<RangeDeletion> DeleteRangeAsync(
         KeyRange range, Durability durability = Durability.Sync, CancellationToken cancellationToken = default)
     {

@@ -39,6 +39,21 @@ public abstract partial class RemoteStoreReader
             yield return row;
     }
 
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Row> ScanAsync(
+        ScanOptions? options, RowFilter? filter, RowProjection projection,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        await using var project = await Door.Client.RegisterHookAsync(
+            Hook.Of(projection), new CallbackOptions { Label = "projection" }, cancellationToken).ConfigureAwait(false);
+        await using var pick = filter is null ? null : await Door.Client.RegisterFilterAsync(
+            filter, new CallbackOptions { Label = "filter" }, cancellationToken, file: "").ConfigureAwait(false);
+        var rows = ScanSessionAsync(
+            options ?? new ScanOptions(), pick?.LiveHandle() ?? 0, project.LiveHandle(), cancellationToken);
+        await foreach (var row in rows.ConfigureAwait(false))
+            yield return row;
+    }
+
     /// <summary>Reads a range as of one moment through a filter that this client registered or found.</summary>
     /// <param name="options">Which rows, in which order; null: all.</param>
     /// <param name="filter">A callback that gets row blocks and answers with bitmaps.</param>
@@ -48,17 +63,19 @@ public abstract partial class RemoteStoreReader
         ScanOptions? options, RemoteCallback filter, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(filter);
-        return ScanSessionAsync(options ?? new ScanOptions(), filter.LiveHandle(), cancellationToken);
+        return ScanSessionAsync(options ?? new ScanOptions(), filter.LiveHandle(), 0, cancellationToken);
     }
 
     private async IAsyncEnumerable<Row> ScanSessionAsync(
-        ScanOptions options, ulong filter, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ScanOptions options, ulong filter, ulong projection,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var session = Door.Client.Session;
         var request = new Wire.StoreRequest
         {
             Scan = ToWire(options),
             FilterHandle = filter,
+            ProjectionHandle = projection,
             SnapshotHandle = SnapshotHandle,
         };
         Scans.Scan? rows = null;
@@ -99,7 +116,7 @@ public abstract partial class RemoteStoreReader
         {
             var page = options with { Limit = Math.Min(left, PageRows) };
             var found = 0ul;
-            await foreach (var row in ScanSessionAsync(page, 0, cancellationToken).ConfigureAwait(false))
+            await foreach (var row in ScanSessionAsync(page, 0, 0, cancellationToken).ConfigureAwait(false))
             {
                 found++;
                 options = options with { StartAfter = row.Key };

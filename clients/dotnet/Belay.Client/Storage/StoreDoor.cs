@@ -124,5 +124,5 @@ internal sealed class StoreDoor
     }
 
     private static bool IsNoKey(BelayStatus status, string? reason) =>
-        status == BelayStatus.NotFound && reason != "NO_KEYSPACE";
+        status == BelayStatus.NotFound && reason is not ("NO_KEYSPACE" or "NO_OPERATOR");
 }

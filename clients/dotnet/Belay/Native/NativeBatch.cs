@@ -28,6 +28,8 @@ internal readonly unsafe ref struct NativeBatch
                 BatchOperationKind.Put => NativeMethods.BatchPut(_handle, key, keySize, value, valueSize, &options),
                 BatchOperationKind.Delete => NativeMethods.BatchDelete(_handle, key, keySize, &options),
                 BatchOperationKind.DeleteRange => NativeMethods.BatchDeleteRange(_handle, key, keySize, value, valueSize),
+                BatchOperationKind.Merge => NativeMethods.BatchMerge(_handle, key, keySize, operation.OperatorName, value,
+                                                                     valueSize, &options),
                 _ => NativeMethods.BatchCheck(_handle, key, keySize, &options),
             });
         }

@@ -66,6 +66,10 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "belay_store_flush")]
     internal static partial int StoreFlush(ulong store);
 
+    [LibraryImport(Library, EntryPoint = "belay_store_merge", StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int StoreMerge(ulong store, void* key, ulong keySize, string operatorName, void* operand,
+                                           ulong operandSize, NativeWriteOptions* options, ulong* revision);
+
     [LibraryImport(Library, EntryPoint = "belay_batch_open")]
     internal static partial int BatchOpen(ulong store, ulong* batch);
 
@@ -78,6 +82,10 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library, EntryPoint = "belay_batch_delete_range")]
     internal static partial int BatchDeleteRange(ulong batch, void* start, ulong startSize, void* end, ulong endSize);
+
+    [LibraryImport(Library, EntryPoint = "belay_batch_merge", StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int BatchMerge(ulong batch, void* key, ulong keySize, string operatorName, void* operand,
+                                           ulong operandSize, NativeWriteOptions* options);
 
     [LibraryImport(Library, EntryPoint = "belay_batch_check")]
     internal static partial int BatchCheck(ulong batch, void* key, ulong keySize, NativeWriteOptions* options);

@@ -31,7 +31,9 @@ public sealed unsafe class Cursor : IDisposable
     /// <summary>The handle's number.</summary>
     public ulong Handle => _handle.Value;
 
-    /// <summary>Completes when the filter given as a delegate has ended, which is after <see cref="Dispose"/>.</summary>
+    /// <summary>
+    /// Completes when the filter and projection given as delegates have ended, which is after <see cref="Dispose"/>.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The scan has no filter of its own.</exception>
     public Task FilterReleased => _released ??
         throw new InvalidOperationException("This scan has no filter, or one that lives on its own.");

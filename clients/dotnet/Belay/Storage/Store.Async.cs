@@ -27,6 +27,11 @@ public sealed unsafe partial class Store : IStore
         new(Task.Run(() => Write(batch, durability), cancellationToken));
 
     /// <inheritdoc/>
+    public ValueTask<ulong> MergeAsync(ReadOnlyMemory<byte> key, string operatorName, ReadOnlyMemory<byte> operand,
+                                       WriteOptions options = default, CancellationToken cancellationToken = default) =>
+        new(Task.Run(() => Merge(key.Span, operatorName, operand.Span, options), cancellationToken));
+
+    /// <inheritdoc/>
     public ValueTask<ulong> UpdateAsync(ReadOnlyMemory<byte> key, UpdateFunction function, UpdateOptions? options = null,
                                         CancellationToken cancellationToken = default) =>
         new(Task.Run(() => Update(key.Span, function, options), cancellationToken));

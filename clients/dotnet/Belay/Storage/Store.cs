@@ -79,6 +79,23 @@ public sealed unsafe partial class Store : StoreReader
         return new(count, revision);
     }
 
+    /// <inheritdoc cref="IStore.MergeAsync"/>
+    public ulong Merge(ReadOnlySpan<byte> key, string operatorName, ReadOnlySpan<byte> operand,
+                       WriteOptions options = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(operatorName);
+        options.ThrowUnlessOfMerge();
+        ulong revision;
+        fixed (byte* keyData = key, operandData = operand)
+        {
+            var native = NativeWriteOptions.Of(options, null);
+            Status.Check(NativeMethods.StoreMerge(Handle, keyData, (ulong)key.Length, operatorName, operandData,
+                                                  (ulong)operand.Length, &native, &revision), NativeHandle);
+        }
+        GC.KeepAlive(this);
+        return revision;
+    }
+
     /// <summary>Commits a batch: all of it or nothing, as one revision. The batch stays as it is.</summary>
     /// <param name="batch">1 to 10,000 operations, at most 64 MiB.</param>
     /// <param name="durability">When the batch counts as written.</param>

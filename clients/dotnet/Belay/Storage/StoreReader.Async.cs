@@ -22,10 +22,19 @@ public abstract unsafe partial class StoreReader : IStoreReader
         new(Task.Run(() => GetMany(keys), cancellationToken));
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<Row> ScanAsync(ScanOptions? options = null, RowFilter? filter = null,
-                                                 [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<Row> ScanAsync(ScanOptions? options = null, RowFilter? filter = null,
+                                           CancellationToken cancellationToken = default) =>
+        RowsAsync(() => Scan(options, filter), cancellationToken);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<Row> ScanAsync(ScanOptions? options, RowFilter? filter, RowProjection projection,
+                                           CancellationToken cancellationToken = default) =>
+        RowsAsync(() => Scan(options, filter, projection), cancellationToken);
+
+    private static async IAsyncEnumerable<Row> RowsAsync(Func<Cursor> scan,
+                                                         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var cursor = await Task.Run(() => Scan(options, filter), cancellationToken).ConfigureAwait(false);
+        using var cursor = await Task.Run(scan, cancellationToken).ConfigureAwait(false);
         while (await Task.Run(cursor.NextRows, cancellationToken).ConfigureAwait(false) is { } rows)
         {
             foreach (var row in rows)

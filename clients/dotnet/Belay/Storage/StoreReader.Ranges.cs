@@ -44,9 +44,25 @@ public abstract unsafe partial class StoreReader
                        [CallerLineNumber] int line = 0)
     {
         if (filter == null)
-            return Scan(options, 0, null);
+            return Scan(options, 0, 0, null);
         using var callback = Broker.Registrar.Register(Hook.Of(filter), "filter", file, line);
-        return Scan(options, callback.Handle, callback.Released);
+        return Scan(options, callback.Handle, 0, callback.Released);
+    }
+
+    /// <summary>Begins a scan whose values a function makes of those that the store has.</summary>
+    /// <param name="options">Which rows, in which order, but for keys alone; null: all.</param>
+    /// <param name="filter">Picks rows; null: all. Both run on the thread that calls <see cref="Cursor.Next"/>.</param>
+    /// <param name="projection">Makes the values, of the rows that the filter kept.</param>
+    /// <param name="file">Filled by the compiler.</param>
+    /// <param name="line">Filled by the compiler.</param>
+    public Cursor Scan(ScanOptions? options, RowFilter? filter, RowProjection projection,
+                       [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        using var project = Broker.Registrar.Register(Hook.Of(projection), "projection", file, line);
+        if (filter == null)
+            return Scan(options, 0, project.Handle, project.Released);
+        using var pick = Broker.Registrar.Register(Hook.Of(filter), "filter", file, line);
+        return Scan(options, pick.Handle, project.Handle, Task.WhenAll(pick.Released, project.Released));
     }
 
     /// <summary>Begins a scan whose rows a registered callback picks: it gets row blocks and answers with bitmaps.</summary>
@@ -56,7 +72,7 @@ public abstract unsafe partial class StoreReader
     {
         ArgumentNullException.ThrowIfNull(filter);
         ObjectDisposedException.ThrowIf(filter.IsClosed, filter);
-        var cursor = Scan(options, filter.Handle, null);
+        var cursor = Scan(options, filter.Handle, 0, null);
         GC.KeepAlive(filter);
         return cursor;
     }
@@ -94,7 +110,7 @@ public abstract unsafe partial class StoreReader
         }
     }
 
-    private Cursor Scan(ScanOptions? options, ulong filter, Task? released)
+    private Cursor Scan(ScanOptions? options, ulong filter, ulong projection, Task? released)
     {
         var scan = (options ?? new ScanOptions()).Resolved();
         fixed (byte* start = scan.Start.Span, end = scan.End.Span, prefix = scan.Prefix.Span)
@@ -112,6 +128,7 @@ public abstract unsafe partial class StoreReader
                 PrefixSize = (ulong)scan.Prefix.Length,
                 Limit = scan.Limit,
                 Filter = filter,
+                Projection = projection,
             };
             ulong cursor;
             Status.Check(NativeMethods.StoreScan(Handle, &native, &cursor), NativeHandle);

@@ -2,8 +2,8 @@
 //
 // SQLite with synchronous=NORMAL does not wait for the disk, so it is compared with a RocksDB that does not
 // either.
+#include "tests/bench/folder.h"
 #include "tests/bench/store/entries.h"
-#include "tests/bench/store/folder.h"
 #include "tests/bench/store/groups.h"
 #include "tests/bench/store/load.h"
 #include "tests/bench/store/peers/lmdb.h"

@@ -22,6 +22,7 @@ class Folder {
   // With all that is in it.
   ~Folder();
 
+  const std::string& path() const { return path_; }
   // A path in it, with nothing there yet.
   std::string At(const std::string& name) const { return path_ + "/" + name; }
 

@@ -1,4 +1,4 @@
-#include "tests/bench/store/folder.h"
+#include "tests/bench/folder.h"
 
 #include <mntent.h>
 #include <sys/stat.h>
