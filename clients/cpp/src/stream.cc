@@ -2,9 +2,7 @@
 #include "clients/cpp/src/stream.h"
 
 #include <grpcpp/alarm.h>
-#include <grpcpp/client_context.h>
 #include <grpcpp/completion_queue.h>
-#include <grpcpp/support/async_stream.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -13,8 +11,8 @@
 #include <thread>
 #include <utility>
 
-#include "belay/v1/session.grpc.pb.h"
-#include "clients/cpp/src/channel.h"
+#include "belay/v1/session.pb.h"
+#include "clients/cpp/src/connection.h"
 #include "clients/cpp/src/wire.h"
 
 namespace belay::client {
@@ -92,7 +90,7 @@ class Stream::Impl {
   void Cancel() {
     std::scoped_lock lock(mutex_);
     is_cancelled_ = true;
-    if (connection_ != nullptr) connection_->context.TryCancel();
+    if (connection_ != nullptr) connection_->Cancel();
     dial_.Cancel();
   }
 
@@ -115,27 +113,17 @@ class Stream::Impl {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // A channel of its own each: gRPC's own pauses between attempts are not ours.
-  struct Connection {
-    explicit Connection(const std::string& target)
-        : stub(v1::Broker::NewStub(MakeChannel(target))) {}
-    const std::unique_ptr<v1::Broker::Stub> stub;
-    grpc::ClientContext context;
-    std::unique_ptr<grpc::ClientAsyncReaderWriter<v1::ClientFrame, v1::ServerFrame>> stream;
-  };
-
   void SetAlarm(grpc::Alarm& alarm, std::uint32_t delay_ms, Event event) {
     alarm.Set(&queue_, std::chrono::system_clock::now() + std::chrono::milliseconds(delay_ms),
               Tag(event));
   }
 
   void Dial() {
-    auto connection = std::make_unique<Connection>(target_);
+    auto connection = std::make_unique<Connection>(target_, queue_);
     std::scoped_lock lock(mutex_);
     connection_ = std::move(connection);
-    if (is_cancelled_) connection_->context.TryCancel();
-    connection_->stream = connection_->stub->PrepareAsyncSession(&connection_->context, &queue_);
-    connection_->stream->StartCall(Tag(Event::kStarted));
+    if (is_cancelled_) connection_->Cancel();
+    connection_->Start(Tag(Event::kStarted));
   }
 
   void Loop() {
@@ -170,27 +158,28 @@ class Stream::Impl {
       is_writing_ = false;  // true until now: nothing may be written before the call is up
     }
     heard_ = Clock::now();
-    connection_->stream->Read(&inbox_, Tag(Event::kRead));
+    connection_->Read(Tag(Event::kRead));
   }
 
   void OnFrame() {
     heard_ = Clock::now();
-    Status status;
+    v1::ServerFrame* const frame = connection_->TakeFrame();
+    Status status(Code::kInternal, "the broker broke the protocol: a message is no ServerFrame");
     int first_new = 0;
-    {
+    if (frame != nullptr) {
       std::scoped_lock lock(mutex_);
       const bool was_up = line_.is_up();
-      status = line_.OnFrame(inbox_, &first_new);
+      status = line_.OnFrame(*frame, &first_new);
       if (!was_up && line_.is_up()) ArmHeartbeat();
     }
     if (!status.ok()) {
       broken_ = std::move(status);
-      connection_->context.TryCancel();
+      connection_->Cancel();
     } else {
-      for (int i = first_new; i < inbox_.operations_size(); ++i)
-        listener_->OnOperation(*inbox_.mutable_operations(i));
+      for (int i = first_new; i < frame->operations_size(); ++i)
+        listener_->OnOperation(*frame->mutable_operations(i));
     }
-    connection_->stream->Read(&inbox_, Tag(Event::kRead));
+    connection_->Read(Tag(Event::kRead));
   }
 
   void OnWritten(bool ok) {
@@ -228,7 +217,7 @@ class Stream::Impl {
       broken_ = Status(Code::kUnavailable,
                        "the broker was silent for " + std::to_string(line_.lease_ms()) + " ms",
                        kConnectionFailed);
-      return connection_->context.TryCancel();
+      return connection_->Cancel();
     }
     auto ping = std::make_unique<v1::ClientOperation>();
     ping->mutable_ping();
@@ -236,7 +225,7 @@ class Stream::Impl {
     ArmHeartbeat();
   }
 
-  void Finish() { connection_->stream->Finish(&finish_status_, Tag(Event::kFinished)); }
+  void Finish() { connection_->Finish(&finish_status_, Tag(Event::kFinished)); }
 
   // Goes on from a connection that has finished once no write of it is outstanding.
   void FollowUp() {
@@ -303,9 +292,9 @@ class Stream::Impl {
     }
     // Stays until its events have come, of which this write's is one.
     if (frame == nullptr) {
-      connection_->stream->WritesDone(Tag(Event::kWritten));
+      connection_->WritesDone(Tag(Event::kWritten));
     } else {
-      connection_->stream->Write(*frame, Tag(Event::kWritten));
+      connection_->Write(*frame, Tag(Event::kWritten));
     }
     std::scoped_lock lock(mutex_);
     is_starting_write_ = false;
@@ -321,7 +310,6 @@ class Stream::Impl {
 
   // The stream's thread only.
   std::shared_ptr<Listener> listener_;
-  v1::ServerFrame inbox_;
   grpc::Status finish_status_;
   std::optional<Status> broken_;  // why it was given up from this end
   bool is_finished_ = false;
