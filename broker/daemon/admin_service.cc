@@ -7,14 +7,15 @@
 #include <memory>
 #include <utility>
 
+#include "broker/daemon/admit.h"
 #include "broker/daemon/grpc_status.h"
-#include "broker/daemon/peer.h"
 #include "broker/daemon/status_wire.h"
 #include "broker/daemon/version.h"
 #include "broker/engine/hook.h"
 
 namespace belay::daemon {
 
+using access::Verb;
 using base::Code;
 using base::Result;
 using base::Status;
@@ -41,6 +42,14 @@ void SetCallback(registry::Handle callback, v1::HookInfo* wire) {
 
 }  // namespace
 
+std::optional<grpc::Status> AdminService::RefuseUnless(const Result<Caller>& caller, Verb verb) {
+  if (!caller.ok()) return ToGrpc(caller.status());
+  const Status may = caller->permissions.Check(verb);
+  if (may.ok()) return std::nullopt;
+  hub_.OnDenied(*caller, may);
+  return ToGrpc(may);
+}
+
 void AdminService::ToWire(const registry::HandleInfo& info, v1::HandleInfo* wire) {
   wire->set_handle(info.handle);
   wire->set_kind(std::string(registry::KindName(info.kind)));
@@ -62,8 +71,10 @@ void AdminService::ToWire(const registry::HandleInfo& info, v1::HandleInfo* wire
   if (info.kind == registry::Kind::kCallback) wire->set_name(hub_.broker().NameOf(info.handle));
 }
 
-grpc::Status AdminService::ListHandles(grpc::ServerContext*, const v1::ListHandlesRequest* request,
+grpc::Status AdminService::ListHandles(grpc::ServerContext* context,
+                                       const v1::ListHandlesRequest* request,
                                        v1::ListHandlesResponse* response) {
+  if (auto refused = RefuseUnless(Admit(hub_, *context), Verb::kView)) return *refused;
   const std::uint32_t wanted = request->page_size() != 0 ? request->page_size() : kDefaultPage;
   const std::size_t limit = std::min(wanted, kMaxPage);
   std::uint64_t after = request->page_token();
@@ -84,9 +95,10 @@ grpc::Status AdminService::ListHandles(grpc::ServerContext*, const v1::ListHandl
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::DescribeHandle(grpc::ServerContext*,
+grpc::Status AdminService::DescribeHandle(grpc::ServerContext* context,
                                           const v1::DescribeHandleRequest* request,
                                           v1::DescribeHandleResponse* response) {
+  if (auto refused = RefuseUnless(Admit(hub_, *context), Verb::kView)) return *refused;
   const auto info = Registry::Describe(request->handle());
   if (info.ok()) {
     ToWire(*info, response->mutable_handle());
@@ -105,8 +117,10 @@ Result<std::vector<SessionView>> AdminService::ViewSessions() {
   return future.get();
 }
 
-grpc::Status AdminService::ListSessions(grpc::ServerContext*, const v1::ListSessionsRequest*,
+grpc::Status AdminService::ListSessions(grpc::ServerContext* context,
+                                        const v1::ListSessionsRequest*,
                                         v1::ListSessionsResponse* response) {
+  if (auto refused = RefuseUnless(Admit(hub_, *context), Verb::kView)) return *refused;
   auto views = ViewSessions();
   if (!views.ok()) return ToGrpc(views.status());
   std::sort(views->begin(), views->end(),
@@ -118,6 +132,7 @@ grpc::Status AdminService::ListSessions(grpc::ServerContext*, const v1::ListSess
     info.set_instance(std::move(view.instance));
     info.set_state(std::move(view.state));
     info.set_peer(std::move(view.peer));
+    info.set_identity(std::move(view.identity));
     info.set_callbacks(view.callbacks);
     info.set_handles(view.handles);
     info.set_calls_waiting(view.calls_waiting);
@@ -127,8 +142,9 @@ grpc::Status AdminService::ListSessions(grpc::ServerContext*, const v1::ListSess
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::ListHooks(grpc::ServerContext*, const v1::ListHooksRequest*,
+grpc::Status AdminService::ListHooks(grpc::ServerContext* context, const v1::ListHooksRequest*,
                                      v1::ListHooksResponse* response) {
+  if (auto refused = RefuseUnless(Admit(hub_, *context), Verb::kView)) return *refused;
   std::map<storage::KeyspaceId, std::string> keyspaces;
   if (const auto store = hub_.broker().store(); store.ok()) {
     for (storage::KeyspaceInfo& info : (*store)->ListKeyspaces())
@@ -158,6 +174,8 @@ grpc::Status AdminService::ListHooks(grpc::ServerContext*, const v1::ListHooksRe
 
 grpc::Status AdminService::Revoke(grpc::ServerContext* context, const v1::RevokeRequest* request,
                                   v1::RevokeResponse* response) {
+  const auto caller = Admit(hub_, *context);
+  if (auto refused = RefuseUnless(caller, Verb::kAdminister)) return *refused;
   const auto info = Registry::Describe(request->handle());
   const Status status =
       info.ok() ? Registry::Unregister(request->handle(), Code::kRevoked) : info.status();
@@ -167,14 +185,15 @@ grpc::Status AdminService::Revoke(grpc::ServerContext* context, const v1::Revoke
   }
   hub_.Log(registry::LogLevel::kWarning,
            "callback \"" + Printable(info->label) + "\" of \"" + info->owner_name + "\" (handle " +
-               std::to_string(info->handle) + ") revoked by an administrator at " +
-               std::string(PeerText(context->peer())) + ": " +
+               std::to_string(info->handle) + ") revoked by " + caller->identity.ToText() + " at " +
+               caller->peer + ": " +
                (request->reason().empty() ? "no reason given" : Printable(request->reason())));
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::GetStats(grpc::ServerContext*, const v1::GetStatsRequest*,
+grpc::Status AdminService::GetStats(grpc::ServerContext* context, const v1::GetStatsRequest*,
                                     v1::GetStatsResponse* response) {
+  if (auto refused = RefuseUnless(Admit(hub_, *context), Verb::kView)) return *refused;
   const auto views = ViewSessions();
   if (!views.ok()) return ToGrpc(views.status());
   for (const SessionView& view : *views) {

@@ -6,9 +6,11 @@
 // Thread safety: every method may be called from any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "belay/v1/admin.grpc.pb.h"
+#include "broker/daemon/access_control.h"
 #include "broker/daemon/hub.h"
 
 namespace belay::daemon {
@@ -32,6 +34,8 @@ class AdminService final : public v1::Admin::Service {
                         v1::GetStatsResponse* response) override;
 
  private:
+  // Why the request is not done; none: it is.
+  std::optional<grpc::Status> RefuseUnless(const base::Result<Caller>& caller, access::Verb verb);
   void ToWire(const registry::HandleInfo& info, v1::HandleInfo* wire);
   // Asks the loop. UNAVAILABLE if it does not answer in time.
   base::Result<std::vector<SessionView>> ViewSessions();

@@ -32,6 +32,13 @@ constexpr std::array kSettings = {
     Description{"tls-key", "PEM file of the certificate's key"},
     Description{"tls-client-ca",
                 "PEM file of authorities: clients on TCP must have a certificate of one of them"},
+    Description{
+        "tokens",
+        "File of bearer tokens, a line for each: NAME SHA256 (belayctl token new makes one); "
+        "TCP clients without a certificate must bring one then; read again when it changes"},
+    Description{"policy",
+                "TOML file of who may do what (belayctl policy check explains it); none: whoever "
+                "may connect may do everything; read again when it changes"},
     Description{"data", "Folder of the store, made if missing; none: no store"},
     Description{"backup-dir", "Folder in which clients may have backups made; none: they may not"},
     Description{"log-level", "trace, debug, info, warning, error, off (default info)"},
@@ -89,7 +96,8 @@ Status Check(const Settings& settings, Config* config) {
   }
   for (const auto& [name, file] :
        {std::pair{"tls-cert", &config->tls_certificate}, std::pair{"tls-key", &config->tls_key},
-        std::pair{"tls-client-ca", &config->tls_client_ca}}) {
+        std::pair{"tls-client-ca", &config->tls_client_ca}, std::pair{"tokens", &config->tokens},
+        std::pair{"policy", &config->policy}}) {
     if (const auto* const setting = settings.Find(name)) *file = setting->values.back();
   }
   const auto tcp = CheckTcp(*config);

@@ -35,6 +35,9 @@ struct Config {
   std::string tls_certificate;
   std::string tls_key;
   std::string tls_client_ca;
+  // Read again when they change.
+  std::string tokens;  // file of the bearer tokens' hashes; empty: none
+  std::string policy;  // file of the policy; empty: whoever may connect may do everything
   int ready_fd = -1;
   Limits limits;
   GuardedListeners guarded_listeners = GuardedListeners::kTcp;

@@ -2,19 +2,31 @@
 
 #include <utility>
 
+#include "broker/daemon/access_control.h"
 #include "broker/daemon/session.h"
 
 namespace belay::daemon {
 
 Hub::Hub(HubOptions options)
-    : store_workers(options.store_threads),
+    : refusals(options.log, *options.clock),
+      store_workers(options.store_threads),
       hook_workers(options.hook_threads),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      access_(options_.access != nullptr ? options_.access
+                                         : std::make_shared<const AccessControl>()) {}
 
 Hub::~Hub() = default;
 
 void Hub::Log(registry::LogLevel level, std::string_view text) const {
   if (options_.log) options_.log(level, text);
+}
+
+void Hub::OnUnauthenticated(std::string_view peer, const base::Status& why) {
+  refusals.Refused(why.reason(), peer, why.message());
+}
+
+void Hub::OnDenied(const Caller& caller, const base::Status& why) {
+  refusals.Refused(why.reason(), caller.peer, why.message());
 }
 
 HostCall Hub::InvokeAsync(registry::Handle handle, registry::Request request,
@@ -64,6 +76,10 @@ void Hub::EndOlderLives(const Session& newer) {
   for (const auto& session : Sessions()) {
     if (session->IsOlderLifeOf(newer)) session->Close(taken_over);
   }
+}
+
+void Hub::OnAccessChanged() {
+  for (const auto& session : Sessions()) session->OnAccessChanged();
 }
 
 std::vector<SessionView> Hub::ViewSessions() const {

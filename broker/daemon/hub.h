@@ -23,10 +23,13 @@
 #include "broker/daemon/deadlines.h"
 #include "broker/daemon/inbox.h"
 #include "broker/daemon/limits.h"
+#include "broker/daemon/refusal_log.h"
 #include "broker/engine/broker.h"
 
 namespace belay::daemon {
 
+class AccessControl;
+struct Caller;
 class Session;
 
 // Counters; relaxed, as they order nothing.
@@ -44,6 +47,7 @@ struct SessionView {
   std::string instance;
   std::string state;  // "connected", "suspended"
   std::string peer;
+  std::string identity;
   std::uint64_t callbacks = 0;
   std::uint64_t handles = 0;
   std::uint64_t calls_waiting = 0;
@@ -65,9 +69,10 @@ struct HubOptions {
   LogFunction log;
   const base::Clock* clock = &base::Clock::System();
   std::uint64_t epoch = 0;
-  unsigned store_threads = 16;  // commits that one group commit can take together
-  unsigned hook_threads = 64;   // requests that can wait for a callback at a time
-  std::string backup_dir;       // where backups are made; empty: nowhere
+  unsigned store_threads = 16;                  // commits that one group commit can take together
+  unsigned hook_threads = 64;                   // requests that can wait for a callback at a time
+  std::string backup_dir;                       // where backups are made; empty: nowhere
+  std::shared_ptr<const AccessControl> access;  // null: everybody may do everything
 };
 
 class Hub {
@@ -83,6 +88,11 @@ class Hub {
   std::uint64_t epoch() const { return options_.epoch; }
   const std::string& backup_dir() const { return options_.backup_dir; }
   void Log(registry::LogLevel level, std::string_view text) const;
+  const AccessControl& access() const { return *access_; }
+  // Somebody was not let in. Any thread.
+  void OnUnauthenticated(std::string_view peer, const base::Status& why);
+  // Somebody asked for what it may not have. Any thread.
+  void OnDenied(const Caller& caller, const base::Status& why);
 
   // Starts a call. Whatever runs elsewhere has been handed to its host, or refused, on return: tells
   // which of the host's calls it became. `done` runs exactly once, on any thread. Loop's thread only.
@@ -110,6 +120,9 @@ class Hub {
   void Drain(std::function<void()> done);
   // Ends the sessions that are left, whatever they still do.
   void EndSessions();
+  // Tokens or the policy have changed: sessions whose tokens are no longer any end, the others get the permissions
+  // of now.
+  void OnAccessChanged();
   bool draining() const { return draining_; }
 
   // From any thread.
@@ -120,6 +133,7 @@ class Hub {
   Inbox inbox;
   Deadlines deadlines;
   Stats stats;
+  RefusalLog refusals;
   asio::thread_pool store_workers;
   asio::thread_pool hook_workers;
 
@@ -128,6 +142,7 @@ class Hub {
   std::vector<std::shared_ptr<Session>> Sessions() const;
 
   const HubOptions options_;
+  const std::shared_ptr<const AccessControl> access_;
   HostCall started_;
   std::uint64_t last_session_id_ = 0;
   std::unordered_map<std::uint64_t, std::shared_ptr<Session>> sessions_;

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "broker/daemon/admit.h"
+#include "broker/daemon/grpc_status.h"
 #include "broker/daemon/session.h"
 #include "broker/daemon/status_wire.h"
 
@@ -39,6 +41,12 @@ void InvokeCall::Start() {
     Answer({std::move(status), Certainty::kNotSent, {}});
   };
   if (hub_.draining()) return refuse(ShuttingDown());
+  const auto caller = Admit(hub_, context_);
+  if (!caller.ok()) return AnswerUnknown(caller.status());
+  if (Status may = caller->permissions.Check(access::Verb::kInvoke, request_.name()); !may.ok()) {
+    hub_.OnDenied(*caller, may);
+    return refuse(may);
+  }
   if (request_.payload().size() > limits.max_payload_bytes) {
     return refuse(Status(Code::kResourceExhausted,
                          "the payload has " + std::to_string(request_.payload().size()) +
@@ -112,6 +120,12 @@ void InvokeCall::Answer(registry::Outcome outcome) {
     ToWire(outcome.status, outcome.certainty, response_.mutable_status());
   }
   responder_.Finish(response_, grpc::Status::OK, answered_.tag());
+}
+
+void InvokeCall::AnswerUnknown(const Status& why) {
+  is_answered_ = true;
+  self_answered_ = shared_from_this();
+  responder_.FinishWithError(ToGrpc(why), answered_.tag());
 }
 
 void InvokeCall::OnAnswered(bool) { self_answered_.reset(); }

@@ -40,6 +40,8 @@ class InvokeCall final : private Deadlines::Entry, public std::enable_shared_fro
   void OnOutcome(registry::Outcome outcome);
   void GiveUp(const base::Status& why);
   void Answer(registry::Outcome outcome);
+  // To a caller of whom nobody knows who it is.
+  void AnswerUnknown(const base::Status& why);
 
   BrokerService& service_;
   Loop& loop_;

@@ -6,6 +6,8 @@
 
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -38,6 +40,25 @@ void TellReady(const belay::daemon::Config& config, const belay::daemon::Server&
   ::sd_notify(0, "READY=1");
 }
 
+// Files that decide who may do what are in force soon after they have changed, without anybody's doing.
+void LookForChanges(asio::steady_timer& timer, belay::daemon::Server& server) {
+  timer.expires_after(std::chrono::seconds(1));
+  timer.async_wait([&](asio::error_code cancelled) {
+    if (cancelled) return;
+    server.ReloadAccess(belay::daemon::Reread::kIfChanged);
+    LookForChanges(timer, server);
+  });
+}
+
+// And at once for who asks.
+void ReloadOnSignal(asio::signal_set& signals, belay::daemon::Server& server) {
+  signals.async_wait([&](asio::error_code cancelled, int) {
+    if (cancelled) return;
+    server.ReloadAccess(belay::daemon::Reread::kAlways);
+    ReloadOnSignal(signals, server);
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -51,6 +72,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   asio::io_context io(1);
   asio::signal_set signals(io, SIGTERM, SIGINT);
+  asio::signal_set reload(io, SIGHUP);
   const auto log = belay::daemon::MakeLog(config.log_level);
   auto server = belay::daemon::Server::Start(io, config, log);
   if (!server.ok()) return Fail(server.status(), kExitFailed);
@@ -64,6 +86,9 @@ int main(int argc, char** argv) {
     (*server)->Stop();
     io.stop();
   });
+  asio::steady_timer look(io);
+  LookForChanges(look, **server);
+  ReloadOnSignal(reload, **server);
   TellReady(config, **server);
   io.run();
   log(belay::registry::LogLevel::kInfo, "stopped");

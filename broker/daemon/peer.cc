@@ -75,6 +75,20 @@ PeerNameScope::PeerNameScope(const Peer& peer) { scope_peer = &peer; }
 
 PeerNameScope::~PeerNameScope() { scope_peer = nullptr; }
 
+access::Identity IdentityOf(std::string_view peer_text) {
+  using Kind = access::Identity::Kind;
+  constexpr std::string_view kUser = "uid=";
+  constexpr std::string_view kCertificate = ",cert=";
+  if (peer_text.starts_with(kUser)) {
+    peer_text.remove_prefix(kUser.size());
+    return {Kind::kUser, std::string(peer_text.substr(0, peer_text.find(',')))};
+  }
+  // Relay lets no name in that has a comma.
+  const std::size_t certificate = peer_text.find(kCertificate);
+  if (certificate == std::string_view::npos) return {};
+  return {Kind::kCertificate, std::string(peer_text.substr(certificate + kCertificate.size()))};
+}
+
 std::string_view PeerText(std::string_view grpc_peer) {
   if (!grpc_peer.starts_with(kGrpcScheme)) return {};
   grpc_peer.remove_prefix(kGrpcScheme.size());

@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "broker/access/identity.h"
 #include "broker/base/status.h"
 
 namespace belay::daemon {
@@ -40,6 +41,9 @@ class PeerNameScope {
   PeerNameScope& operator=(const PeerNameScope&) = delete;
   ~PeerNameScope();
 };
+
+// Who that is, of Peer::text: the user, the certificate's name, or nobody in particular.
+access::Identity IdentityOf(std::string_view peer_text);
 
 // Peer::text again, from what ServerContext::peer() tells; empty if it does not come from a scope.
 std::string_view PeerText(std::string_view grpc_peer);

@@ -12,6 +12,7 @@
 #include <random>
 #include <utility>
 
+#include "broker/daemon/access_control.h"
 #include "broker/daemon/admin_service.h"
 #include "broker/daemon/broker_service.h"
 #include "broker/daemon/descriptor_limit.h"
@@ -71,6 +72,9 @@ Server::~Server() = default;
 Result<std::unique_ptr<Server>> Server::Start(asio::io_context& io, const Config& config,
                                               registry::LogFunction log) {
   std::unique_ptr<Server> server(new Server(config, std::move(log)));
+  auto access = AccessControl::Load({config.tokens, config.policy}, server->log_);
+  if (!access.ok()) return access.status();
+  server->access_ = std::move(*access);
   if (auto status = server->OpenListeners(io); !status.ok()) return status;
   if (auto status = server->OpenBroker(); !status.ok()) return status;
   if (auto status = server->StartServing(); !status.ok()) return status;
@@ -114,6 +118,7 @@ Status Server::OpenBroker() {
   hub_options.limits = config_.limits;
   hub_options.log = log_;
   hub_options.backup_dir = config_.backup_dir;
+  hub_options.access = access_;
   hub_ = std::make_unique<Hub>(std::move(hub_options));
   return {};
 }
@@ -183,6 +188,10 @@ void Server::StartListening() {
       });
     }
   }
+}
+
+void Server::ReloadAccess(Reread reread) {
+  if (access_->Reload(reread)) hub_->inbox.Post([this] { hub_->OnAccessChanged(); });
 }
 
 void Server::HandOver(base::UniqueFd connection, const Peer& peer) {

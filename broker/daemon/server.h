@@ -16,6 +16,7 @@
 
 #include "broker/base/status.h"
 #include "broker/base/unique_fd.h"
+#include "broker/daemon/access_control.h"
 #include "broker/daemon/config.h"
 #include "broker/registry/registry.h"
 
@@ -45,6 +46,8 @@ class Server {
 
   // Where it can be reached.
   std::vector<std::string> Addresses() const;
+  // Reads the tokens and the policy again. May block (disk, user lookup).
+  void ReloadAccess(Reread reread);
   // Ends everything, in bounded time. Call once.
   void Stop();
 
@@ -60,6 +63,7 @@ class Server {
 
   const Config config_;
   const registry::LogFunction log_;
+  std::shared_ptr<AccessControl> access_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<Hub> hub_;
   std::unique_ptr<Services> services_;

@@ -16,12 +16,12 @@ Status ShuttingDown() {
   return Status(Code::kUnavailable, "the broker is shutting down", "SHUTTING_DOWN");
 }
 
-Session::Session(Hub& hub, Peer* peer, std::string peer_name)
+Session::Session(Hub& hub, Peer* peer, Caller caller)
     : hub_(hub),
       id_(hub.NextSessionId()),
       opened_ns_(hub.clock().MonotonicNs()),
       peer_(peer),
-      peer_name_(std::move(peer_name)),
+      caller_(std::move(caller)),
       outbox_(hub.limits().pack_bytes) {}
 
 Session::~Session() = default;
@@ -133,7 +133,8 @@ void Session::OnHello(const v1::Hello& hello) {
   Grant(hello);
   TellWelcome(outbox_.Add().mutable_welcome());
   hub_.Log(registry::LogLevel::kInfo, "session " + std::to_string(id_) + " of \"" + client_name_ +
-                                          "\" (" + instance_ + ") opened from " + peer_name_);
+                                          "\" (" + instance_ + ") opened from " + caller_.peer +
+                                          " as " + caller_.identity.ToText());
   Flush();
 }
 
@@ -141,7 +142,7 @@ void Session::Break(const Status& status) {
   if (ended()) return;
   hub_.stats.broken_sessions.fetch_add(1, std::memory_order_relaxed);
   hub_.Log(registry::LogLevel::kWarning, "session " + std::to_string(id_) + " of \"" +
-                                             client_name_ + "\" from " + peer_name_ +
+                                             client_name_ + "\" from " + caller_.peer +
                                              " is ended: " + Printable(status.ToString()));
   Close(status);
 }
@@ -193,6 +194,13 @@ void Session::EndIfIdle() {
 bool Session::RefuseWhileDraining(std::uint64_t request_id) {
   if (!hub_.draining()) return false;
   ReplyStatus(request_id, ShuttingDown());
+  return true;
+}
+
+bool Session::RefuseUnless(const Status& may, std::uint64_t request_id) {
+  if (may.ok()) return false;
+  hub_.OnDenied(caller_, may);
+  ReplyStatus(request_id, may);
   return true;
 }
 
@@ -251,7 +259,8 @@ SessionView Session::View() const {
   view.client_name = client_name_;
   view.instance = instance_;
   view.state = state_ == State::kSuspended ? "suspended" : "connected";
-  view.peer = peer_name_;
+  view.peer = caller_.peer;
+  view.identity = caller_.identity.ToText();
   view.callbacks = hosted_;
   view.handles = table_.size();
   view.calls_waiting = waiting_.size();

@@ -33,6 +33,7 @@
 #include <unordered_map>
 
 #include "broker/base/status.h"
+#include "broker/daemon/access_control.h"
 #include "broker/daemon/deadlines.h"
 #include "broker/daemon/hub.h"
 #include "broker/daemon/outbox.h"
@@ -81,7 +82,7 @@ class Session : public std::enable_shared_from_this<Session> {
     virtual void Drop(const base::Status& status) = 0;
   };
 
-  Session(Hub& hub, Peer* peer, std::string peer_name);
+  Session(Hub& hub, Peer* peer, Caller caller);
   ~Session();
 
   void OnFrame(v1::ClientFrame& frame);
@@ -100,7 +101,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnContextReleased(std::uint64_t wire_handle, bool was_announced);
   // Nobody waits any longer for one of the calls that run here, and `why`.
   void CancelRunning(std::uint64_t call_id, const base::Status& why);
-  // An earlier life of the client of `newer`, which is the same user where users are known, has left this behind.
+  // Tokens or the policy are others than they were.
+  void OnAccessChanged();
+  // An earlier life of the client of `newer`, which has the same identity, has left this behind.
   bool IsOlderLifeOf(const Session& newer) const;
 
   // For store requests, which are answered from here when a worker is done with them.
@@ -163,6 +166,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void EndIfIdle();  // after Goodbye, once no call and no store request is left
   void SayGoodbye(const base::Status& status);
   bool RefuseWhileDraining(std::uint64_t request_id);
+  // True, and the request is answered, unless `may` is OK: what the permissions say of it.
+  bool RefuseUnless(const base::Status& may, std::uint64_t request_id);
   // session_life.cc
   void Flush();
   void Grant(const v1::Hello& hello);
@@ -170,7 +175,7 @@ class Session : public std::enable_shared_from_this<Session> {
   static bool IsResume(const v1::ClientFrame& frame);
   void OnResume(const v1::ClientFrame& frame);
   void RefuseResume(const base::Status& why);
-  void Reconnect(Peer* peer, const std::string& peer_name, std::uint64_t ack);
+  void Reconnect(Peer* peer, Caller caller, std::uint64_t ack);
   void OnLost(const base::Status& why);
   void StartLease();
   void SetTimer(std::int64_t at_ns);
@@ -216,7 +221,7 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::uint64_t id_;
   const std::int64_t opened_ns_;
   Peer* peer_;  // null unless NEW or CONNECTED
-  std::string peer_name_;
+  Caller caller_;
   std::string client_name_;
   std::string instance_;
   std::uint64_t incarnation_ = 0;

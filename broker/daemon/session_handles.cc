@@ -43,6 +43,11 @@ Status Session::CheckRoomForHandle(WireTable::Kind kind) const {
 
 void Session::OnRegister(const v1::Register& request) {
   if (RefuseWhileDraining(request.request_id())) return;
+  if (!request.name().empty() &&
+      RefuseUnless(caller_.permissions.Check(access::Verb::kRegister, request.name()),
+                   request.request_id())) {
+    return;
+  }
   for (const auto& status :
        {CheckText("label", request.label()), CheckText("site", request.site()),
         CheckText("name", request.name()), CheckRoomForHandle(WireTable::Kind::kHosted)}) {
@@ -96,9 +101,14 @@ void Session::OnRetain(std::uint64_t request_id, std::uint64_t wire_handle) {
 
 void Session::OnResolve(std::uint64_t request_id, const std::string& name) {
   if (RefuseWhileDraining(request_id)) return;
+  const access::Permissions& allowed = caller_.permissions;
+  if (RefuseUnless(allowed.Check(access::Verb::kResolve, name), request_id)) return;
   const auto found = hub_.broker().Resolve(name);
   if (!found.ok()) return ReplyStatus(request_id, found.status());
-  HoldAndReply(request_id, Registry::Retain(*found, owner_, 0), WireTable::Kind::kCallback);
+  // What may not be invoked is told the registry, which then refuses it: so calls need not be looked at here.
+  std::uint32_t rights = 0;
+  if (!allowed.Check(access::Verb::kInvoke, name).ok()) rights = registry::kRightRetain;
+  HoldAndReply(request_id, Registry::Retain(*found, owner_, rights), WireTable::Kind::kCallback);
 }
 
 void Session::OnRelease(std::uint64_t request_id, std::uint64_t wire_handle) {

@@ -5,6 +5,7 @@
 
 #include "belay/v1/session.pb.h"
 #include "broker/daemon/session.h"
+#include "broker/daemon/store_access.h"
 #include "broker/daemon/store_queue.h"
 #include "broker/daemon/store_wire.h"
 
@@ -47,6 +48,7 @@ template <typename Request, typename Options>
 void Session::AttachHook(const Request& request, Options options) {
   const std::uint64_t request_id = request.request_id();
   if (RefuseWhileDraining(request_id)) return;
+  if (RefuseUnless(CheckAccess(caller_.permissions, request), request_id)) return;
   if (Status room = store_->CheckRoom(); !room.ok()) return ReplyStatus(request_id, room);
   const auto entry = table_.FindCallback(request.handle());
   if (!entry.ok()) return ReplyStatus(request_id, entry.status());
@@ -90,6 +92,7 @@ void Session::OnAttachWatch(const v1::AttachWatch& request) {
 void Session::OnForgetWatch(const v1::ForgetWatch& request) {
   const std::uint64_t request_id = request.request_id();
   if (RefuseWhileDraining(request_id)) return;
+  if (RefuseUnless(CheckAccess(caller_.permissions, request), request_id)) return;
   StoreQueue::Task task;
   task.asks_callback = [] { return false; };
   task.run = [&broker = hub_.broker(), request_id, name = request.name(),

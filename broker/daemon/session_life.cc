@@ -19,12 +19,6 @@ namespace {
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
-// Who is behind a connection, where the kernel says so: "uid=1000"; else nothing.
-std::string_view UserOf(std::string_view peer_name) {
-  return peer_name.starts_with("uid=") ? peer_name.substr(0, peer_name.find(','))
-                                       : std::string_view();
-}
-
 std::string Ms(std::uint32_t duration_ms) { return std::to_string(duration_ms) + " ms"; }
 
 }  // namespace
@@ -137,7 +131,8 @@ void Session::OnResume(const v1::ClientFrame& frame) {
   }
   // Whether it never was, has ended or is somebody else's is not told.
   const std::shared_ptr<Session> session = hub_.Find(token->session_id());
-  if (session == nullptr || !session->token_ || !session->token_->Equals(*token)) {
+  if (session == nullptr || !session->token_ || !session->token_->Equals(*token) ||
+      session->caller_.identity != caller_.identity) {
     return RefuseResume(
         Status(Code::kStaleEpoch,
                "this resume_token is of no session that there is: begin a new one and "
@@ -156,22 +151,22 @@ void Session::OnResume(const v1::ClientFrame& frame) {
   state_ = State::kEnded;
   Peer* const peer = std::exchange(peer_, nullptr);
   peer->MoveTo(session);
-  session->Reconnect(peer, peer_name_, frame.ack());
+  session->Reconnect(peer, std::move(caller_), frame.ack());
 }
 
 void Session::RefuseResume(const Status& why) {
   hub_.Log(registry::LogLevel::kInfo,
-           "a client at " + peer_name_ + " could not resume: " + why.ToString());
+           "a client at " + caller_.peer + " could not resume: " + why.ToString());
   Close(why);
 }
 
-void Session::Reconnect(Peer* peer, const std::string& peer_name, std::uint64_t ack) {
+void Session::Reconnect(Peer* peer, Caller caller, std::uint64_t ack) {
   // The client knows better than we do whether the last connection is still of use.
   if (peer_ != nullptr) {
     peer_->Drop(Status(Code::kAborted, "the session goes on over another connection", "RESUMED"));
   }
   peer_ = peer;
-  peer_name_ = peer_name;
+  caller_ = std::move(caller);
   state_ = State::kConnected;
   timer_.Withdraw();
   is_overflowing_ = false;
@@ -181,14 +176,25 @@ void Session::Reconnect(Peer* peer, const std::string& peer_name, std::uint64_t 
   welcome.set_resumed(true);
   StartLease();
   hub_.Log(registry::LogLevel::kInfo, "session " + std::to_string(id_) + " of \"" + client_name_ +
-                                          "\" is resumed from " + peer_name_);
+                                          "\" is resumed from " + caller_.peer);
   Flush();
 }
 
 bool Session::IsOlderLifeOf(const Session& newer) const {
   return incarnation_ != 0 && incarnation_ < newer.incarnation_ &&
          client_name_ == newer.client_name_ && instance_ == newer.instance_ &&
-         UserOf(peer_name_) == UserOf(newer.peer_name_);
+         caller_.identity == newer.caller_.identity;
+}
+
+void Session::OnAccessChanged() {
+  auto permissions = hub_.access().PermissionsOf(caller_.identity);
+  if (permissions) {
+    caller_.permissions = std::move(*permissions);
+    return;
+  }
+  Close(Status(Code::kUnauthenticated,
+               "the token \"" + caller_.identity.name + "\" is no longer one of this broker's",
+               "UNKNOWN_TOKEN"));
 }
 
 }  // namespace belay::daemon

@@ -256,12 +256,22 @@ TEST_F(SessionLifeTest, W3_ANewerIncarnationTakesOverFromItsGhost) {
 }
 
 TEST_F(SessionLifeTest, W3_AnotherUserTakesNothingOver) {
-  Client mine(*hub, OfLife("one", 1), "uid=1000,pid=7");
-  Client theirs(*hub, OfLife("one", 2), "uid=1001,pid=8");
+  Client mine(*hub, OfLife("one", 1), CallerAt("uid=1000,pid=7"));
+  Client theirs(*hub, OfLife("one", 2), CallerAt("uid=1001,pid=8"));
   EXPECT_EQ(mine.ends, 0);
-  Client my_next(*hub, OfLife("one", 3), "uid=1000,pid=9");
+  Client my_next(*hub, OfLife("one", 3), CallerAt("uid=1000,pid=9"));
   EXPECT_EQ(mine.end.reason(), "TAKEN_OVER");
   EXPECT_EQ(theirs.ends, 0);
+}
+
+TEST_F(SessionLifeTest, W3_ATokenOfSomebodyElsesSessionResumesNothing) {
+  Client mine(*hub, WithGrace("mine"), CallerAt("uid=1000,pid=7"));
+  mine.Lose();
+  Client theirs(*hub, HelloOf("theirs"), CallerAt("uid=1001,pid=8"));
+  theirs.Resume(*hub, mine.welcome.resume_token(), CallerAt("uid=1001,pid=8"));
+  EXPECT_EQ(theirs.end.reason(), "SESSION_EXPIRED");
+  mine.Resume(*hub, mine.welcome.resume_token(), CallerAt("uid=1000,pid=9"));
+  EXPECT_TRUE(mine.Next().welcome().resumed());
 }
 
 TEST_F(SessionLifeTest, W4_ACallThatNeverLeftIsTakenBackWhenNobodyWaitsForIt) {

@@ -6,6 +6,7 @@
 #include "broker/daemon/scan_job.h"
 #include "broker/daemon/session.h"
 #include "broker/daemon/status_wire.h"
+#include "broker/daemon/store_access.h"
 #include "broker/daemon/store_job.h"
 #include "broker/daemon/store_queue.h"
 #include "broker/engine/store_view.h"
@@ -80,6 +81,7 @@ Result<SnapshotPointer> Session::FindSnapshot(const v1::StoreRequest& request) {
 void Session::OnStore(v1::StoreRequest& request) {
   const std::uint64_t request_id = request.request_id();
   if (RefuseWhileDraining(request_id)) return;
+  if (RefuseUnless(CheckAccess(caller_.permissions, request), request_id)) return;
   if (Status room = store_->CheckRoom(); !room.ok()) return ReplyStatus(request_id, room);
   auto snapshot = FindSnapshot(request);
   if (!snapshot.ok()) return ReplyStatus(request_id, snapshot.status());

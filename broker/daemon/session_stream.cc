@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "broker/daemon/admit.h"
 #include "broker/daemon/grpc_status.h"
-#include "broker/daemon/peer.h"
 
 namespace belay::daemon {
 
@@ -61,7 +61,9 @@ void SessionStream::OnBegun(bool ok) {
     return;
   }
   if (!hub_.draining()) Request(service_, loop_, hub_);
-  session_ = std::make_shared<Session>(hub_, this, std::string(PeerText(context_.peer())));
+  auto caller = Admit(hub_, context_);
+  if (!caller.ok()) return Finish(caller.status());
+  session_ = std::make_shared<Session>(hub_, this, std::move(*caller));
   ReadNext();
 }
 

@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include "broker/daemon/admit.h"
+#include "broker/daemon/grpc_status.h"
 #include "broker/daemon/status_wire.h"
+#include "broker/daemon/store_access.h"
 #include "broker/daemon/store_wire.h"
 #include "broker/daemon/upkeep_wire.h"
 #include "broker/daemon/write_wire.h"
@@ -59,8 +62,16 @@ grpc::Status Pull(Hub& hub, const v1::ScanRequest& request, const grpc::ServerCo
 
 }  // namespace
 
-template <typename Response, typename Method>
-grpc::Status StorageService::WithStore(Response* response, Method method) {
+template <typename Request, typename Response, typename Method>
+grpc::Status StorageService::WithStore(const Context& context, const Request& request,
+                                       Response* response, Method method) {
+  const auto caller = Admit(hub_, context);
+  if (!caller.ok()) return ToGrpc(caller.status());
+  if (Status status = CheckAccess(caller->permissions, request); !status.ok()) {
+    hub_.OnDenied(*caller, status);
+    ToWire(status, response->mutable_status());
+    return grpc::Status::OK;
+  }
   struct Count {
     explicit Count(std::atomic<int>& count)
         : calls(count), before(calls.fetch_add(1, std::memory_order_relaxed)) {}
@@ -88,45 +99,50 @@ grpc::Status StorageService::WithStore(Response* response, Method method) {
   return grpc::Status::OK;
 }
 
-grpc::Status StorageService::Get(Context*, const v1::GetRequest* request,
+grpc::Status StorageService::Get(Context* context, const v1::GetRequest* request,
                                  v1::GetResponse* response) {
-  return WithStore(response, [&] { (void)RunGet(hub_.broker(), nullptr, *request, response); });
+  return WithStore(*context, *request, response,
+                   [&] { (void)RunGet(hub_.broker(), nullptr, *request, response); });
 }
 
-grpc::Status StorageService::GetMany(Context*, const v1::GetManyRequest* request,
+grpc::Status StorageService::GetMany(Context* context, const v1::GetManyRequest* request,
                                      v1::GetManyResponse* response) {
-  return WithStore(response, [&] {
+  return WithStore(*context, *request, response, [&] {
     (void)RunGetMany(hub_.broker(), nullptr, *request, hub_.limits().max_frame_bytes, response);
   });
 }
 
-grpc::Status StorageService::Put(Context*, const v1::PutRequest* request,
+grpc::Status StorageService::Put(Context* context, const v1::PutRequest* request,
                                  v1::PutResponse* response) {
-  return WithStore(
-      response, [&] { (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response); });
+  return WithStore(*context, *request, response, [&] {
+    (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response);
+  });
 }
 
-grpc::Status StorageService::Delete(Context*, const v1::DeleteRequest* request,
+grpc::Status StorageService::Delete(Context* context, const v1::DeleteRequest* request,
                                     v1::DeleteResponse* response) {
-  return WithStore(
-      response, [&] { (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response); });
+  return WithStore(*context, *request, response, [&] {
+    (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response);
+  });
 }
 
-grpc::Status StorageService::Write(Context*, const v1::WriteRequest* request,
+grpc::Status StorageService::Write(Context* context, const v1::WriteRequest* request,
                                    v1::WriteResponse* response) {
-  return WithStore(
-      response, [&] { (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response); });
+  return WithStore(*context, *request, response, [&] {
+    (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response);
+  });
 }
 
-grpc::Status StorageService::Merge(Context*, const v1::MergeRequest* request,
+grpc::Status StorageService::Merge(Context* context, const v1::MergeRequest* request,
                                    v1::MergeResponse* response) {
-  return WithStore(
-      response, [&] { (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response); });
+  return WithStore(*context, *request, response, [&] {
+    (void)Commit(hub_.broker(), ToBatch(hub_.broker(), *request), response);
+  });
 }
 
-grpc::Status StorageService::Update(Context*, const v1::UpdateRequest* request,
+grpc::Status StorageService::Update(Context* context, const v1::UpdateRequest* request,
                                     v1::UpdateResponse* response) {
-  return WithStore(response, [&] {
+  return WithStore(*context, *request, response, [&] {
     const auto callback = hub_.broker().ResolveTo(request->callback_name(), 0);
     if (!callback.ok()) return ToWire(callback.status(), response->mutable_status());
     (void)RunUpdate(hub_.broker(), *callback, kCaller, *request, response);
@@ -134,70 +150,86 @@ grpc::Status StorageService::Update(Context*, const v1::UpdateRequest* request,
   });
 }
 
-grpc::Status StorageService::Count(Context*, const v1::CountRequest* request,
+grpc::Status StorageService::Count(Context* context, const v1::CountRequest* request,
                                    v1::CountResponse* response) {
-  return WithStore(response, [&] { (void)RunCount(hub_.broker(), nullptr, *request, response); });
+  return WithStore(*context, *request, response,
+                   [&] { (void)RunCount(hub_.broker(), nullptr, *request, response); });
 }
 
-grpc::Status StorageService::Estimate(Context*, const v1::EstimateRequest* request,
+grpc::Status StorageService::Estimate(Context* context, const v1::EstimateRequest* request,
                                       v1::EstimateResponse* response) {
-  return WithStore(response, [&] { (void)RunEstimate(hub_.broker(), *request, response); });
+  return WithStore(*context, *request, response,
+                   [&] { (void)RunEstimate(hub_.broker(), *request, response); });
 }
 
-grpc::Status StorageService::Flush(Context*, const v1::FlushRequest*, v1::FlushResponse* response) {
-  return WithStore(response, [&] { (void)RunFlush(hub_.broker(), response); });
+grpc::Status StorageService::Flush(Context* context, const v1::FlushRequest* request,
+                                   v1::FlushResponse* response) {
+  return WithStore(*context, *request, response, [&] { (void)RunFlush(hub_.broker(), response); });
 }
 
-grpc::Status StorageService::CreateKeyspace(Context*, const v1::CreateKeyspaceRequest* request,
+grpc::Status StorageService::CreateKeyspace(Context* context,
+                                            const v1::CreateKeyspaceRequest* request,
                                             v1::CreateKeyspaceResponse* response) {
-  return WithStore(response, [&] { (void)RunCreateKeyspace(hub_.broker(), *request, response); });
+  return WithStore(*context, *request, response,
+                   [&] { (void)RunCreateKeyspace(hub_.broker(), *request, response); });
 }
 
-grpc::Status StorageService::DropKeyspace(Context*, const v1::DropKeyspaceRequest* request,
+grpc::Status StorageService::DropKeyspace(Context* context, const v1::DropKeyspaceRequest* request,
                                           v1::DropKeyspaceResponse* response) {
-  return WithStore(response, [&] { (void)RunDropKeyspace(hub_.broker(), *request, response); });
+  return WithStore(*context, *request, response,
+                   [&] { (void)RunDropKeyspace(hub_.broker(), *request, response); });
 }
 
-grpc::Status StorageService::ListKeyspaces(Context*, const v1::ListKeyspacesRequest*,
+grpc::Status StorageService::ListKeyspaces(Context* context,
+                                           const v1::ListKeyspacesRequest* request,
                                            v1::ListKeyspacesResponse* response) {
-  return WithStore(response, [&] { (void)RunListKeyspaces(hub_.broker(), response); });
+  return WithStore(*context, *request, response,
+                   [&] { (void)RunListKeyspaces(hub_.broker(), response); });
 }
 
-grpc::Status StorageService::Compact(Context*, const v1::CompactRequest* request,
+grpc::Status StorageService::Compact(Context* context, const v1::CompactRequest* request,
                                      v1::CompactResponse* response) {
-  return WithStore(response, [&] { (void)RunCompact(hub_.broker(), *request, response); });
+  return WithStore(*context, *request, response,
+                   [&] { (void)RunCompact(hub_.broker(), *request, response); });
 }
 
-grpc::Status StorageService::Checkpoint(Context*, const v1::CheckpointRequest* request,
+grpc::Status StorageService::Checkpoint(Context* context, const v1::CheckpointRequest* request,
                                         v1::CheckpointResponse* response) {
-  return WithStore(
-      response, [&] { (void)RunCheckpoint(hub_.broker(), hub_.backup_dir(), *request, response); });
+  return WithStore(*context, *request, response, [&] {
+    (void)RunCheckpoint(hub_.broker(), hub_.backup_dir(), *request, response);
+  });
 }
 
-grpc::Status StorageService::GetStoreStats(Context*, const v1::GetStoreStatsRequest*,
+grpc::Status StorageService::GetStoreStats(Context* context,
+                                           const v1::GetStoreStatsRequest* request,
                                            v1::GetStoreStatsResponse* response) {
-  return WithStore(response, [&] { (void)RunGetStoreStats(hub_.broker(), response); });
+  return WithStore(*context, *request, response,
+                   [&] { (void)RunGetStoreStats(hub_.broker(), response); });
 }
 
 grpc::Status StorageService::Scan(Context* context, const v1::ScanRequest* request,
                                   grpc::ServerWriter<v1::ScanResponse>* writer) {
   v1::ScanResponse response;
   grpc::Status ended;
-  (void)WithStore(&response, [&] { ended = Pull(hub_, *request, *context, *writer, &response); });
+  const grpc::Status begun = WithStore(*context, *request, &response, [&] {
+    ended = Pull(hub_, *request, *context, *writer, &response);
+  });
+  if (!begun.ok()) return begun;
   // A failure is told in the last message.
   if (ended.ok() && response.has_status()) writer->Write(response);
   return ended;
 }
 
-grpc::Status StorageService::Verify(Context* context, const v1::VerifyRequest*,
+grpc::Status StorageService::Verify(Context* context, const v1::VerifyRequest* request,
                                     grpc::ServerWriter<v1::VerifyResponse>* writer) {
   v1::VerifyResponse response;
-  (void)WithStore(&response, [&] {
+  const grpc::Status begun = WithStore(*context, *request, &response, [&] {
     const auto tell = [&](const v1::VerifyResponse& so_far) {
       return !context->IsCancelled() && writer->Write(so_far);
     };
     (void)RunVerify(hub_.broker(), tell, &response);
   });
+  if (!begun.ok()) return begun;
   return writer->Write(response) ? grpc::Status::OK : ReaderGone();
 }
 

@@ -62,10 +62,11 @@ class StorageService final : public v1::Storage::Service {
                              v1::GetStoreStatsResponse* response) override;
 
  private:
-  // Runs `method` unless there are too many already, or there is no store.
-  // Then says how it went in `response`, which is why the RPC itself is always OK.
-  template <typename Response, typename Method>
-  grpc::Status WithStore(Response* response, Method method);
+  // Runs `method` unless the caller may not have the request done, there are too many already, or there is
+  // no store. Then says how it went in `response`, which is why the RPC itself is OK, unless nobody knows the caller.
+  template <typename Request, typename Response, typename Method>
+  grpc::Status WithStore(const Context& context, const Request& request, Response* response,
+                         Method method);
 
   Hub& hub_;
   std::atomic<int> calls_{0};  // relaxed: a count, it guards nothing

@@ -1,9 +1,7 @@
 #include "broker/daemon/tls.h"
 
 #include <openssl/err.h>
-#include <sys/stat.h>
 
-#include <cstddef>
 #include <string_view>
 #include <utility>
 
@@ -79,17 +77,7 @@ Result<Tls::Context> Tls::MakeContext(const TlsFiles& files) {
 }
 
 Tls::Stamps Tls::TakeStamps() const {
-  Stamps stamps;
-  std::size_t at = 0;
-  for (const std::string* file : {&files_.certificate, &files_.key, &files_.client_ca}) {
-    Stamp& stamp = stamps[at++];
-    struct stat info {};
-    if (::stat(file->c_str(), &info) != 0) continue;
-    stamp.inode = info.st_ino;
-    stamp.size_bytes = info.st_size;
-    stamp.changed_ns = std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
-  }
-  return stamps;
+  return {StampOf(files_.certificate), StampOf(files_.key), StampOf(files_.client_ca)};
 }
 
 void Tls::ReloadIfChanged() {

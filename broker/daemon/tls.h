@@ -13,13 +13,13 @@
 #include <openssl/ssl.h>
 
 #include <array>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "broker/base/status.h"
 #include "broker/daemon/endpoint.h"
+#include "broker/daemon/file_stamp.h"
 #include "broker/registry/registry.h"
 
 namespace belay::daemon {
@@ -43,14 +43,7 @@ class Tls {
     void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
   };
   using Context = std::unique_ptr<SSL_CTX, Free>;
-  // What tells that a file is another one, or was written again.
-  struct Stamp {
-    bool operator==(const Stamp&) const = default;
-    std::uint64_t inode = 0;
-    std::int64_t size_bytes = 0;
-    std::int64_t changed_ns = 0;
-  };
-  using Stamps = std::array<Stamp, 3>;
+  using Stamps = std::array<FileStamp, 3>;
 
   Tls(TlsFiles files, registry::LogFunction log) : files_(std::move(files)), log_(std::move(log)) {}
   static base::Result<Context> MakeContext(const TlsFiles& files);

@@ -21,20 +21,15 @@ struct CallbackPool::Threads {
 
 namespace {
 
-struct Task {
-  registry::Handle handle;
-  registry::Request request;
-  registry::AsyncCall::Done done;
-  std::function<bool()> wanted;
-
-  void Run() {
-    if (wanted && !wanted()) {
-      done({Status(Code::kCancelled, "the call is no longer wanted"), Certainty::kNotSent, {}});
-      return;
-    }
-    Registry::InvokeAsync(handle, std::move(request), std::move(done));
+// Unless nobody wants the call any more.
+void Begin(registry::Handle handle, registry::Request&& request, registry::AsyncCall::Done&& done,
+           const std::function<bool()>& wanted) {
+  if (wanted && !wanted()) {
+    done({Status(Code::kCancelled, "the call is no longer wanted"), Certainty::kNotSent, {}});
+    return;
   }
-};
+  Registry::InvokeAsync(handle, std::move(request), std::move(done));
+}
 
 }  // namespace
 
@@ -64,21 +59,21 @@ CallbackPool::Threads* CallbackPool::Started() {
 
 void CallbackPool::InvokeAsync(registry::Handle handle, registry::Request request,
                                registry::AsyncCall::Done done, std::function<bool()> wanted) {
-  Task task{handle, std::move(request), std::move(done), std::move(wanted)};
   // A callback that dies after this was asked is refused on the pool; one that is dead already is
   // refused here. Neither runs anything but `done`.
-  if (!Registry::RunsInline(handle)) {
-    task.Run();
-    return;
-  }
+  if (!Registry::RunsInline(handle))
+    return Begin(handle, std::move(request), std::move(done), wanted);
   Threads* const threads = Started();
   if (threads == nullptr) {
-    task.done({Status(Code::kResourceExhausted, "cannot start the threads that run callbacks"),
-               Certainty::kNotSent,
-               {}});
+    done({Status(Code::kResourceExhausted, "cannot start the threads that run callbacks"),
+          Certainty::kNotSent,
+          {}});
     return;
   }
-  asio::post(threads->pool, [task = std::move(task)]() mutable { task.Run(); });
+  asio::post(threads->pool, [handle, request = std::move(request), done = std::move(done),
+                             wanted = std::move(wanted)]() mutable {
+    Begin(handle, std::move(request), std::move(done), wanted);
+  });
 }
 
 }  // namespace belay::engine

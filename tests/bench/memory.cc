@@ -8,6 +8,8 @@
 //
 // The process is fresh and does nothing else. Its own array of handles is the caller's memory, not Belay's,
 // and is in memory before the first measurement; so are the library's pages and threads, after one callback.
+#include <unistd.h>
+
 #include <string>
 #include <vector>
 
@@ -40,19 +42,19 @@ void MemoryRows(Report& report) {
     sites.push_back("Listeners.cs:" + std::to_string(100 + i));
   }
 
-  const std::uint64_t before = ProcessBytes();
+  const std::uint64_t before = ProcessBytes(getpid());
   for (std::size_t i = 0; i < kHandles; ++i) {
     belay_callback_options options = Untyped();
     options.label = labels[i % kDistinct].c_str();
     options.site = sites[i % kDistinct].c_str();
     callbacks[i] = broker.Register(options);
   }
-  const std::uint64_t registered = ProcessBytes();
+  const std::uint64_t registered = ProcessBytes(getpid());
   const std::uint64_t peak = PeakProcessBytes();
   for (belay_handle& handle : further) {
     Check(belay_retain(callbacks.front(), 0, BELAY_RIGHTS_SAME, &handle), "belay_retain");
   }
-  const std::uint64_t retained = ProcessBytes();
+  const std::uint64_t retained = ProcessBytes(getpid());
 
   report.Add(Within("memory of a callback with its handle, of 1,000,000",
                     PerHandle(before, registered), "bytes/handle", 128));

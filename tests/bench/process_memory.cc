@@ -10,17 +10,17 @@
 namespace belay::bench {
 namespace {
 
-std::uint64_t FieldOf(const char* file, const std::string& text, const char* name) {
+std::uint64_t FieldOf(const std::string& file, const std::string& text, const char* name) {
   const auto bytes = KernelField(text, name);
   if (!bytes) {
-    std::fprintf(stderr, "bench: %s does not tell %s: this kernel cannot be measured on\n", file,
+    std::fprintf(stderr, "bench: %s does not tell %s: this cannot be measured\n", file.c_str(),
                  name);
     std::exit(2);
   }
   return *bytes;
 }
 
-std::string Contents(const char* file) {
+std::string Contents(const std::string& file) {
   std::ifstream in(file);
   return {std::istreambuf_iterator<char>(in), {}};
 }
@@ -43,10 +43,10 @@ std::optional<std::uint64_t> KernelField(std::string_view text, std::string_view
   return {};
 }
 
-std::uint64_t ProcessBytes() {
-  constexpr const char* kFile = "/proc/self/smaps_rollup";
-  const std::string text = Contents(kFile);
-  return FieldOf(kFile, text, "Rss") + FieldOf(kFile, text, "Swap");
+std::uint64_t ProcessBytes(pid_t process) {
+  const std::string file = "/proc/" + std::to_string(process) + "/smaps_rollup";
+  const std::string text = Contents(file);
+  return FieldOf(file, text, "Rss") + FieldOf(file, text, "Swap");
 }
 
 std::uint64_t PeakProcessBytes() {

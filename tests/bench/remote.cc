@@ -27,6 +27,8 @@ int main(int argc, char** argv) {
   return RunSuite({.name = "remote",
                    .groups = {{"session", group(SessionRows)},
                               {"unary", group(UnaryRows)},
+                              {"scale", group(ScaleRows)},
+                              {"neighbour", group(NeighbourRows)},
                               {"peers", group(PeerRows)}},
                    .options = options},
                   arguments);

@@ -4,6 +4,7 @@ Arguments: the paths of belayd, belayctl and the sample remote_host.
 """
 
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -146,6 +147,42 @@ class Belayctl(unittest.TestCase):
         shown = json.loads(done.stdout)
         self.assertEqual(shown["timeout"], {"value": "3s", "origin": "environment BELAY_TIMEOUT"})
         self.assertEqual(shown["endpoint"]["origin"], "flag --endpoint")
+
+    def test_tokens_and_policies(self):
+        token = self.json("token", "new", "shop")
+        name, hashed = token["line"].split()
+        self.assertEqual(name, "shop")
+        self.assertEqual(hashed, hashlib.sha256(token["token"].encode()).hexdigest())
+        self.assertNotIn(token["token"], token["line"])
+        self.fails(USAGE, "token", "new", "a b")
+        path = f"{self.folder}/policy.toml"
+
+        def write(text):
+            with open(path, "w", encoding="utf-8") as policy:
+                policy.write(text)
+
+        write('[[rule]]\nname="shop"\nwho=["token:shop-*"]\nregister=["shop/*"]\nstore.read=["default:a/"]\n')
+        self.assertEqual(self.json("policy", "check", path), {"rules": 1})
+        check = ["policy", "check", path, "--who", "token:shop-1", "--verb"]
+        self.assertEqual(self.json(*check, "register", "--name", "shop/x"), {"allowed": True, "rule": "shop"})
+        self.assertEqual(self.json(*check, "store.read", "--name", "default:a/b"), {"allowed": True, "rule": "shop"})
+        denied = self.ctl(*check, "store.read", "--name", "default", "-o", "table")
+        self.assertEqual(denied.returncode, NEGATIVE)
+        self.assertIn(b'rule "shop" does not allow it to token:shop-1', denied.stdout)
+        nobody = self.ctl("policy", "check", path, "--who", "uid:1", "--verb", "admin read", "-o", "json")
+        self.assertEqual((nobody.returncode, json.loads(nobody.stdout)), (NEGATIVE, {"allowed": False, "rule": None}))
+        self.fails(USAGE, *check, "fly")
+        self.fails(USAGE, "policy", "check", path, "--who", "token:*", "--verb", "invoke")
+        self.fails(USAGE, "policy", "check", path, "--who", "token:a")
+        write("[[rule]]\n")
+        self.assertIn(f"{path}:1:1: a rule needs a name", self.fails(USAGE, "policy", "check", path))
+        done = self.ctl("sessions", env={"BELAY_TOKEN_FILE": f"{self.folder}/none"})
+        self.assertEqual(done.returncode, USAGE)
+        with open(f"{self.folder}/token", "w", encoding="utf-8") as file:
+            file.write(token["token"])
+        done = self.ctl("sessions", "--token-file", f"{self.folder}/token")
+        self.assertEqual(done.returncode, DENIED)
+        self.assertIn(b"--tokens", done.stderr)
 
     def test_kv_one_key(self):
         first = self.json("kv", "put", "one/a", "hello")["revision"]

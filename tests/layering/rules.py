@@ -1,6 +1,7 @@
 """The arrows of the architecture, as data: who may use whom, and who may use what.
 
     base <- {registry, storage} <- engine <- {capi, daemon}
+    base <- access <- {daemon, belayctl}
     proto <- {daemon, clients, belayctl}
 
 A folder belongs to the layer with the longest matching path. What has no layer
@@ -11,17 +12,20 @@ A folder belongs to the layer with the longest matching path. What has no layer
 LAYERS = {
     "broker/base": set(),
     "broker/registry": {"broker/base"},
+    # Who may do what, as pure decisions: the daemon asks it, belayctl explains policies with it.
+    "broker/access": {"broker/base"},
     "broker/storage": {"broker/base"},
     "broker/engine": {"broker/base", "broker/registry", "broker/storage"},
     "capi": {"broker/base", "broker/registry", "broker/storage", "broker/engine"},
     "proto": set(),
-    "broker/daemon": {"broker/base", "broker/registry", "broker/storage", "broker/engine", "proto"},
+    "broker/daemon": {"broker/base", "broker/access", "broker/registry", "broker/storage", "broker/engine",
+                      "proto"},
     # What serves an embedding process's admin door: the daemon's services and the C interface in one.
     "capi/serve": {"broker/base", "broker/registry", "broker/storage", "broker/engine", "broker/daemon",
                    "capi", "proto"},
     # Clients stand on the two doors, never on what is behind them.
     "clients": {"capi", "proto"},
-    "tools/belayctl": {"clients", "proto"},
+    "tools/belayctl": {"broker/access", "broker/base", "clients", "proto"},
 }
 
 # layer -> the third-party libraries that it, or anything it stands on, may link.
@@ -51,6 +55,7 @@ FORBIDDEN_INCLUDES = {
     "broker/storage": _WIRE + _DAEMON + _NETWORK,
     "broker/engine": _WIRE + _DAEMON + _NETWORK + _ENGINE,
     "capi": _WIRE + _DAEMON + _NETWORK + _ENGINE,
+    "broker/access": _WIRE + _NETWORK + _ENGINE,
     "broker/daemon": _ENGINE,
     "clients": _ENGINE,
     "tools/belayctl": _ENGINE,

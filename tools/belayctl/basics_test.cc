@@ -163,6 +163,18 @@ TEST_F(SettingsTest, FlagBeatsEnvironmentBeatsFile) {
   EXPECT_EQ(settings->output.origin, "file " + *flags.config);
 }
 
+TEST_F(SettingsTest, ATokenComesFromAFile) {
+  EXPECT_EQ(Resolved({})->token, "");
+  const std::string path = testing::TempDir() + "/token";
+  std::ofstream(path) << "  belay_0123\n# of the shop\n";
+  environment_ = {{"BELAY_TOKEN_FILE", path}};
+  EXPECT_EQ(Resolved({})->token, "belay_0123");
+  Flags flags;
+  flags.token_file = path + ".none";
+  EXPECT_FALSE(Resolved(flags));
+  EXPECT_NE(error_.find(path + ".none\" (flag --token-file)"), std::string::npos) << error_;
+}
+
 TEST_F(SettingsTest, WhatIsWrongIsNamedWithItsPlace) {
   Flags flags;
   flags.config = WriteFile("\nendpont = \"/x\"\n");

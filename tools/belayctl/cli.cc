@@ -38,6 +38,7 @@ struct Options {
   WriteOptions write;
   ScanOptions scan;
   ImportOptions import;
+  PolicyCheckOptions policy_check;
   CompactOptions compact;
   Verb verb;
 };
@@ -99,6 +100,35 @@ void AddAdminVerbs(CLI::App& app, Options& o) {
                  [&o](const Context& c) { return RunInvoke(c, o.name, o.payload); });
   verb->add_option("NAME", o.name, "Public name")->required();
   verb->add_option("PAYLOAD", o.payload, "The request; - reads it from standard input");
+}
+
+void AddAccessVerbs(CLI::App& app, Options& o) {
+  CLI::App* const token = app.add_subcommand("token", "Make bearer tokens");
+  token->fallthrough();
+  token->require_subcommand(1);
+  CLI::App* verb =
+      AddVerb(*token, o, "new", "Print a new token, once, and its line for belayd's --tokens file",
+              [&o](const Context& c) { return RunTokenNew(c, o.name); });
+  verb->add_option("NAME", o.name, "By which policies and logs know it")->required();
+
+  CLI::App* const policy = app.add_subcommand("policy", "Explain policy files");
+  policy->fallthrough();
+  policy->require_subcommand(1);
+  verb =
+      AddVerb(*policy, o, "check",
+              "Say whether a policy file is good, or which rule decides; exit code 1 if it denies",
+              [&o](const Context& c) { return RunPolicyCheck(c, o.policy_check); });
+  verb->add_option("FILE", o.policy_check.file, "As belayd's --policy")->required();
+  CLI::Option* const who = verb->add_option("--who", o.policy_check.who,
+                                            "uid:1000, user:shop, cert:CN=NAME, token:NAME");
+  CLI::Option* const what =
+      verb->add_option("--verb", o.policy_check.verb,
+                       "register, resolve, invoke, store.read, store.write, hooks, \"admin read\", "
+                       "\"admin write\"")
+          ->needs(who);
+  who->needs(what);
+  verb->add_option("--name", o.policy_check.name, "A public name, or KEYSPACE:PREFIX of keys")
+      ->needs(what);
 }
 
 void AddKeyspace(CLI::App* verb, std::string* keyspace) {
@@ -237,12 +267,15 @@ int Main(int argc, char** argv) {
   app.add_option(
       "-o,--output", options.flags.output,
       "table, wide, json, jsonl, name (BELAY_OUTPUT); default: table on a terminal, else json");
+  app.add_option("--token-file", options.flags.token_file,
+                 "File with the bearer token to be known by (BELAY_TOKEN_FILE)");
   app.add_option("--config", options.flags.config, "Settings file (BELAY_CONFIG)");
   app.add_flag("--no-headers", options.no_headers, "Tables without their first line");
   app.footer(
       "Exit codes: 0 ok, 1 negative answer, 2 usage, 3 cannot connect, 4 denied, 64+status "
       "otherwise.");
   AddAdminVerbs(app, options);
+  AddAccessVerbs(app, options);
   AddKvVerbs(app, options);
   AddStoreVerbs(app, options);
   try {

@@ -16,20 +16,21 @@ Context::Context(Settings settings, bool has_header, bool is_terminal)
     : settings_(std::move(settings)), has_header_(has_header), is_terminal_(is_terminal) {}
 
 client::UnaryClient Context::Client() const {
-  return client::UnaryClient(settings_.target, settings_.timeout_ms);
+  return client::UnaryClient(settings_.target, settings_.timeout_ms, settings_.token);
 }
 
 client::Result<client::Client> Context::Session() const {
   client::ClientOptions options;
   options.client_name = "belayctl";
+  options.token = settings_.token;
   options.session_life = client::SessionLife::kEndsWithConnection;
   options.connect_timeout_ms = settings_.timeout_ms;
   return client::Client::Connect(settings_.target, std::move(options));
 }
 
 client::UnaryClient Context::PatientClient() const {
-  return client::UnaryClient(settings_.target,
-                             settings_.is_timeout_given ? settings_.timeout_ms : 0);
+  return client::UnaryClient(
+      settings_.target, settings_.is_timeout_given ? settings_.timeout_ms : 0, settings_.token);
 }
 
 std::string Context::Json(const google::protobuf::Message& message) {

@@ -36,6 +36,7 @@ int RunSessions(const Context& context) {
                                    {"CLIENT"},
                                    {"INSTANCE"},
                                    {"STATE"},
+                                   {"IDENTITY"},
                                    {"PEER"},
                                    {"CALLBACKS", true},
                                    {"HANDLES", true},
@@ -48,7 +49,7 @@ int RunSessions(const Context& context) {
       case Format::kJsonLines: Context::PrintLine(Context::Json(session)); break;
       default:
         table.AddRow({std::to_string(session.session_id()), session.client_name(),
-                      session.instance(), session.state(), session.peer(),
+                      session.instance(), session.state(), session.identity(), session.peer(),
                       std::to_string(session.callbacks()), std::to_string(session.handles()),
                       std::to_string(session.calls_waiting()),
                       std::to_string(session.calls_running()), FormatAge(session.age_ns())});

@@ -6,7 +6,9 @@
 #include <sys/un.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <utility>
 
@@ -19,7 +21,7 @@ constexpr const char* kDefaultEndpoint = "unix:/run/belay/belayd.sock";
 constexpr const char* kDefaultTimeout = "10s";
 
 const std::vector<std::string>& Keys() {
-  static const std::vector<std::string> keys = {"endpoint", "timeout", "output"};
+  static const std::vector<std::string> keys = {"endpoint", "timeout", "output", "token-file"};
   return keys;
 }
 
@@ -80,6 +82,14 @@ std::optional<std::string> FilePath(const Flags& flags, const Environment& envir
 std::string Wrong(const std::string& name, const Setting& setting, const std::string& why) {
   return fmt::format("{} \"{}\" ({}): {}", name, Escape(setting.value), Escape(setting.origin),
                      why);
+}
+
+// The first word of a file. Nothing if it cannot be read or is empty.
+std::string ReadToken(const std::string& path) {
+  std::ifstream file(path);
+  std::string token;
+  file >> token;
+  return token;
 }
 
 }  // namespace
@@ -156,6 +166,15 @@ std::optional<Settings> Resolve(const Flags& flags, const Environment& environme
   settings.endpoint = pick("endpoint", flags.endpoint, "BELAY_ENDPOINT", kDefaultEndpoint);
   settings.timeout = pick("timeout", flags.timeout, "BELAY_TIMEOUT", kDefaultTimeout);
   settings.output = pick("output", flags.output, "BELAY_OUTPUT", is_terminal ? "table" : "json");
+
+  settings.token_file = pick("token-file", flags.token_file, "BELAY_TOKEN_FILE", "");
+  if (!settings.token_file.value.empty()) {
+    settings.token = ReadToken(settings.token_file.value);
+    if (settings.token.empty()) {
+      *error = Wrong("token-file", settings.token_file, "there is no token to be read from it");
+      return std::nullopt;
+    }
+  }
 
   std::string why;
   settings.target = ParseEndpoint(settings.endpoint.value, &why);

@@ -1,9 +1,12 @@
 // Settings: where each one came from, and who wins: flag, then environment, then file, then default.
 //
-//   setting   flag        environment      ctl.toml
-//   endpoint  --endpoint  BELAY_ENDPOINT   endpoint = "unix:/run/belay/belayd.sock"
-//   timeout   --timeout   BELAY_TIMEOUT    timeout = "10s"
-//   output    --output    BELAY_OUTPUT     output = "json"
+//   setting     flag          environment       ctl.toml
+//   endpoint    --endpoint    BELAY_ENDPOINT    endpoint = "unix:/run/belay/belayd.sock"
+//   timeout     --timeout     BELAY_TIMEOUT     timeout = "10s"
+//   output      --output      BELAY_OUTPUT      output = "json"
+//   token-file  --token-file  BELAY_TOKEN_FILE  token-file = "/home/me/.config/belay/token"
+//
+// A token is taken from a file only: arguments and environments are seen by others.
 //
 // The file is --config, BELAY_CONFIG, or $XDG_CONFIG_HOME/belay/ctl.toml (~/.config if unset); that last
 // one may be missing. An unknown key in it is an error.
@@ -32,12 +35,14 @@ struct Settings {
   Setting endpoint;
   Setting timeout;
   Setting output;
+  Setting token_file;
   // The same, understood.
   std::string target;            // as gRPC takes it
   std::uint32_t timeout_ms = 0;  // of one request
   bool is_timeout_given = false;
   Format format = Format::kTable;
   bool is_format_given = false;
+  std::string token;  // what the file has; empty: there is none
 };
 
 // What the command line said; absent: nothing.
@@ -45,6 +50,7 @@ struct Flags {
   std::optional<std::string> endpoint;
   std::optional<std::string> timeout;
   std::optional<std::string> output;
+  std::optional<std::string> token_file;
   std::optional<std::string> config;
 };
 

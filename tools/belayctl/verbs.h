@@ -34,6 +34,17 @@ int RunHealth(const Context& context, const std::string& service);
 int RunVersion(const Context& context, bool is_client_only);
 int RunConfigShow(const Context& context, bool with_origin);
 
+// Neither asks a broker.
+int RunTokenNew(const Context& context, const std::string& name);
+struct PolicyCheckOptions {
+  std::string file;
+  // Both or none: then it is only said whether the file is good.
+  std::string who;
+  std::string verb;
+  std::string name;
+};
+int RunPolicyCheck(const Context& context, const PolicyCheckOptions& options);
+
 // `payload` "-": from standard input.
 int RunInvoke(const Context& context, const std::string& name, const std::string& payload);
 

@@ -18,7 +18,9 @@
 
 #include "belay/v1/session.pb.h"
 #include "broker/base/clock.h"
+#include "broker/daemon/access_control.h"
 #include "broker/daemon/hub.h"
+#include "broker/daemon/peer.h"
 #include "broker/daemon/session.h"
 
 namespace belay::daemon {
@@ -32,12 +34,14 @@ inline v1::Hello HelloOf(const std::string& name) {
   return hello;
 }
 
+inline Caller CallerAt(const std::string& peer) { return {peer, IdentityOf(peer)}; }
+
 // One client: its session, what it was sent, and how it ended.
 class Client final : public Session::Peer {
  public:
   Client(Hub& hub, const std::string& name) : Client(hub, HelloOf(name)) {}
-  Client(Hub& hub, const v1::Hello& hello, const std::string& peer_name = "test")
-      : session(std::make_shared<Session>(hub, this, peer_name)) {
+  Client(Hub& hub, const v1::Hello& hello, Caller caller = {"test"})
+      : session(std::make_shared<Session>(hub, this, std::move(caller))) {
     Send([&](v1::ClientOperation& operation) { *operation.mutable_hello() = hello; });
     const Operation answer = Next();
     EXPECT_EQ(answer.operation_case(), Operation::kWelcome);
@@ -66,9 +70,9 @@ class Client final : public Session::Peer {
     session->OnClosed();
   }
   // A new stream, which asks for the session that `token` is of.
-  void Resume(Hub& hub, const std::string& token) {
+  void Resume(Hub& hub, const std::string& token, Caller caller = {"test again"}) {
     if (!std::exchange(is_dropped, false)) session->OnClosed();
-    session = std::make_shared<Session>(hub, this, "test again");
+    session = std::make_shared<Session>(hub, this, std::move(caller));
     v1::ClientFrame frame;
     frame.set_ack(received);
     *frame.add_operations()->mutable_hello() = HelloOf("again");

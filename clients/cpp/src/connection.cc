@@ -18,8 +18,10 @@ google::protobuf::ArenaOptions In(std::vector<char>& block) {
 
 }  // namespace
 
-Connection::Connection(const std::string& target, grpc::CompletionQueue& queue)
+Connection::Connection(const std::string& target, const std::string& token,
+                       grpc::CompletionQueue& queue)
     : stub_(MakeChannel(target)), first_block_(kFirstBlockBytes), arena_(In(first_block_)) {
+  SetToken(context_, token);
   stream_ = stub_.PrepareCall(&context_, "/belay.v1.Broker/Session", &queue);
 }
 

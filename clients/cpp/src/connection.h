@@ -25,7 +25,8 @@ namespace belay::client {
 
 class Connection {
  public:
-  Connection(const std::string& target, grpc::CompletionQueue& queue);
+  // `token`: who it is from; empty: it does not say.
+  Connection(const std::string& target, const std::string& token, grpc::CompletionQueue& queue);
 
   void Start(void* tag);
   void Read(void* tag) { stream_->Read(&bytes_, tag); }

@@ -58,7 +58,7 @@ v1::Hello MakeHello(const std::string& target, const ClientOptions& options) {
 
 Session::Session(const std::string& target, ClientOptions options)
     : options_(std::move(options)),
-      stream_(target, MakeHello(target, options_)),
+      stream_(target, MakeHello(target, options_), options_.token),
       backoff_(std::random_device()()) {}
 
 Result<std::shared_ptr<Session>> Session::Open(const std::string& target, ClientOptions options) {

@@ -41,7 +41,8 @@ thread_local const void* current_stream = nullptr;
 
 class Stream::Impl {
  public:
-  Impl(std::string target, v1::Hello hello) : target_(std::move(target)), line_(std::move(hello)) {}
+  Impl(std::string target, v1::Hello hello, std::string token)
+      : target_(std::move(target)), token_(std::move(token)), line_(std::move(hello)) {}
 
   void Start(std::shared_ptr<Impl> self, std::shared_ptr<Listener> listener) {
     listener_ = std::move(listener);
@@ -119,7 +120,7 @@ class Stream::Impl {
   }
 
   void Dial() {
-    auto connection = std::make_unique<Connection>(target_, queue_);
+    auto connection = std::make_unique<Connection>(target_, token_, queue_);
     std::scoped_lock lock(mutex_);
     connection_ = std::move(connection);
     if (is_cancelled_) connection_->Cancel();
@@ -302,6 +303,7 @@ class Stream::Impl {
   }
 
   const std::string target_;
+  const std::string token_;
   grpc::CompletionQueue queue_;
   grpc::Alarm timer_;
   grpc::Alarm heartbeat_;
@@ -332,8 +334,8 @@ class Stream::Impl {
   bool is_told_ = false;
 };
 
-Stream::Stream(std::string target, v1::Hello hello)
-    : impl_(std::make_shared<Impl>(std::move(target), std::move(hello))) {}
+Stream::Stream(std::string target, v1::Hello hello, std::string token)
+    : impl_(std::make_shared<Impl>(std::move(target), std::move(hello), std::move(token))) {}
 Stream::~Stream() = default;
 void Stream::Start(std::shared_ptr<Listener> listener) { impl_->Start(impl_, std::move(listener)); }
 bool Stream::Send(Operation operation, std::uint64_t generation) {

@@ -51,7 +51,8 @@ class Stream {
     virtual void OnEnded(const Status& status, std::vector<Operation> never_sent) = 0;
   };
 
-  Stream(std::string target, v1::Hello hello);
+  // `token`: brought to every connection; empty: none.
+  Stream(std::string target, v1::Hello hello, std::string token);
   ~Stream();  // REQUIRES: Join() has returned, or Start() was never called
 
   // Makes the first connection and starts the thread, which keeps `listener` until it ends. Call once.

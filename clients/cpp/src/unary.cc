@@ -50,12 +50,19 @@ Health DecodeHealthResponse(const std::string& bytes) {
 }  // namespace
 
 struct UnaryClient::Impl {
-  Impl(const std::string& target, std::uint32_t timeout)
+  Impl(const std::string& target, std::uint32_t timeout, std::string bearer)
       : channel(MakeChannel(target)),
         broker(v1::Broker::NewStub(channel)),
         storage(v1::Storage::NewStub(channel)),
         admin(v1::Admin::NewStub(channel)),
-        timeout_ms(timeout) {}
+        timeout_ms(timeout),
+        token(std::move(bearer)) {}
+
+  // What every call says of itself; 0: without a deadline.
+  void Prepare(grpc::ClientContext& context, std::uint32_t call_timeout_ms) const {
+    SetDeadline(context, call_timeout_ms);
+    SetToken(context, token);
+  }
 
   // One call of a stub's method; the status is the RPC's.
   template <typename Stub, typename Request, typename Response>
@@ -63,7 +70,7 @@ struct UnaryClient::Impl {
               grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
               const Request& request, Response* response) const {
     grpc::ClientContext context;
-    SetDeadline(context, timeout_ms);
+    Prepare(context, timeout_ms);
     return FromGrpcStatus((stub.*method)(&context, request, response));
   }
 
@@ -81,10 +88,11 @@ struct UnaryClient::Impl {
   std::unique_ptr<v1::Storage::Stub> storage;
   std::unique_ptr<v1::Admin::Stub> admin;
   std::uint32_t timeout_ms;
+  std::string token;
 };
 
-UnaryClient::UnaryClient(const std::string& target, std::uint32_t timeout_ms)
-    : impl_(std::make_unique<Impl>(target, timeout_ms)) {}
+UnaryClient::UnaryClient(const std::string& target, std::uint32_t timeout_ms, std::string token)
+    : impl_(std::make_unique<Impl>(target, timeout_ms, std::move(token))) {}
 UnaryClient::UnaryClient(UnaryClient&&) noexcept = default;
 UnaryClient& UnaryClient::operator=(UnaryClient&&) noexcept = default;
 UnaryClient::~UnaryClient() = default;
@@ -95,7 +103,7 @@ Status UnaryClient::Invoke(const v1::InvokeRequest& request, v1::InvokeResponse*
   grpc::ClientContext context;
   const std::uint32_t timeout_ms =
       request.timeout_ms() != 0 ? request.timeout_ms() + kGraceMs : impl_->timeout_ms;
-  SetDeadline(context, timeout_ms);
+  impl_->Prepare(context, timeout_ms);
   Status status = FromGrpcStatus(impl_->broker->Invoke(&context, request, response));
   if (status.ok()) return FromWire(response->status());
   status.certainty = Certainty::kSentUnknown;
@@ -177,7 +185,7 @@ Status UnaryClient::GetStats(const v1::GetStatsRequest& request, v1::GetStatsRes
 Status UnaryClient::Scan(const v1::ScanRequest& request,
                          const std::function<bool(const std::string& block)>& block) {
   grpc::ClientContext context;
-  SetDeadline(context, impl_->timeout_ms);
+  impl_->Prepare(context, impl_->timeout_ms);
   const std::unique_ptr<grpc::ClientReader<v1::ScanResponse>> reader =
       impl_->storage->Scan(&context, request);
   v1::ScanResponse response;
@@ -196,7 +204,7 @@ Status UnaryClient::Scan(const v1::ScanRequest& request,
 
 Status UnaryClient::Verify(const std::function<bool(const v1::VerifyResponse& so_far)>& progress) {
   grpc::ClientContext context;
-  SetDeadline(context, impl_->timeout_ms);
+  impl_->Prepare(context, impl_->timeout_ms);
   const std::unique_ptr<grpc::ClientReader<v1::VerifyResponse>> reader =
       impl_->storage->Verify(&context, v1::VerifyRequest());
   v1::VerifyResponse response;
@@ -210,7 +218,7 @@ Status UnaryClient::Verify(const std::function<bool(const v1::VerifyResponse& so
 
 Status UnaryClient::CheckHealth(const std::string& service, Health* health) {
   grpc::ClientContext context;
-  SetDeadline(context, impl_->timeout_ms);
+  impl_->Prepare(context, impl_->timeout_ms);
   const grpc::Slice slice(EncodeHealthRequest(service));
   const grpc::ByteBuffer request(&slice, 1);
   grpc::ByteBuffer response;

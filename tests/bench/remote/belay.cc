@@ -15,12 +15,6 @@ using client::Result;
 
 constexpr std::string_view kWho = "Belay";
 
-template <typename T>
-T Must(Result<T> result) {
-  if (!result.ok()) GiveUp(kWho, result.status().ToString());
-  return *std::move(result);
-}
-
 }  // namespace
 
 BelayBroker::BelayBroker(const std::string& belayd)
@@ -33,8 +27,16 @@ Client MustConnect(const std::string& target, const std::string& client_name) {
   return Must(Client::Connect(target, {.client_name = client_name}));
 }
 
-SessionEcho::SessionEcho(const std::string& target)
-    : client_(MustConnect(target, "caller")), echo_(Must(client_.Resolve(kEchoName))) {}
+Handle HostEcho(Client& client, const std::string& name) {
+  return Must(client.Register(
+      [](client::Request request, client::Responder responder) {
+        responder.Reply(std::move(request.payload));
+      },
+      {.label = "echo", .name = name}));
+}
+
+SessionEcho::SessionEcho(const std::string& target, const std::string& name)
+    : client_(MustConnect(target, "caller")), echo_(Must(client_.Resolve(name))) {}
 
 void SessionEcho::Call(int in_flight, int calls) {
   window_.Run(in_flight, calls, [this] { Next(); });
@@ -57,11 +59,7 @@ void SessionEcho::OnAnswer(const Result<std::string>& answer) {
 
 int ServeBelayHost(const std::string& target) {
   Client host = MustConnect(target, "host");
-  const Handle echo = Must(host.Register(
-      [](client::Request request, client::Responder responder) {
-        responder.Reply(std::move(request.payload));
-      },
-      {.label = "echo", .name = kEchoName}));
+  const Handle echo = HostEcho(host, kEchoName);
   SayReady();
   for (;;) pause();
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <utility>
 
 #include "belay/client/client.h"
 #include "tests/bench/child.h"
@@ -34,13 +35,24 @@ class BelayBroker {
 // The public name of the echo.
 inline const std::string kEchoName = "bench/echo";
 
+// The value; ends the process with status 2 if there is none.
+template <typename T>
+T Must(client::Result<T> result) {
+  if (!result.ok()) GiveUp("Belay", result.status().ToString());
+  return *std::move(result);
+}
+
 // A client of this process. Ends the process with status 2 if it cannot connect.
 client::Client MustConnect(const std::string& target, const std::string& client_name);
+
+// Hosts the echo under `name`, on the client's thread.
+client::Handle HostEcho(client::Client& client, const std::string& name);
 
 // A caller over a session.
 class SessionEcho final : public Echo {
  public:
-  explicit SessionEcho(const std::string& target);
+  // `name`: of the host's echo.
+  explicit SessionEcho(const std::string& target, const std::string& name = kEchoName);
 
   void Call(int in_flight, int calls) override;
   void CallOnce() override;

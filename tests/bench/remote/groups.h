@@ -9,8 +9,10 @@
 
 namespace belay::bench {
 
-void SessionRows(Report& report, const std::string& belayd);  // session.cc
-void UnaryRows(Report& report, const std::string& belayd);    // unary.cc
+void SessionRows(Report& report, const std::string& belayd);    // session.cc
+void UnaryRows(Report& report, const std::string& belayd);      // unary.cc
+void ScaleRows(Report& report, const std::string& belayd);      // scale.cc
+void NeighbourRows(Report& report, const std::string& belayd);  // neighbour.cc
 
 // What others do, beside a session of ours.
 void PeerRows(Report& report, const std::string& belayd);  // peers/rows.cc

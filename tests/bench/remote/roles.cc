@@ -14,6 +14,7 @@ struct Role {
 
 constexpr std::array kRoles = {
     Role{"belay_host", ServeBelayHost},
+    Role{"belay_flood", FloodBelay},
     Role{"forwarder", ServeForwarder},
     Role{"forwarder_host", ServeForwarderHost},
     Role{"nats_host_gathered", ServeNatsHostGathered},

@@ -42,6 +42,7 @@ inline void SayReady() {
 
 // One each; returns only if it fails.
 int ServeBelayHost(const std::string& target);        // belay.cc
+int FloodBelay(const std::string& target);            // neighbour.cc
 int ServeForwarder(const std::string& path);          // forwarder.cc
 int ServeForwarderHost(const std::string& path);      // forwarder.cc
 int ServeNatsHostGathered(const std::string& url);    // peers/nats.cc

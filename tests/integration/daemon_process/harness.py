@@ -82,7 +82,7 @@ def run_belayd(*arguments, env=None):
 class Session:
     """One stream. Operations received wait in a queue, in order; the stream's end is the last of them."""
 
-    def __init__(self, target, name="client", hello=True, credentials=None, **wishes):
+    def __init__(self, target, name="client", hello=True, credentials=None, token=None, **wishes):
         options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
         self.channel = (grpc.secure_channel(target, credentials, options) if credentials else
                         grpc.insecure_channel(target, options))
@@ -97,7 +97,8 @@ class Session:
         self._stream = self.channel.stream_stream(
             "/belay.v1.Broker/Session",
             request_serializer=lambda data: data,
-            response_deserializer=session_pb2.ServerFrame.FromString)(iter(self._out.get, None))
+            response_deserializer=session_pb2.ServerFrame.FromString)(
+                iter(self._out.get, None), metadata=[("authorization", "Bearer " + token)] if token else None)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         if hello:

@@ -19,7 +19,7 @@ namespace belay::model {
 class Connection final : public daemon::Session::Peer {
  public:
   explicit Connection(daemon::Hub& hub)
-      : session_(std::make_shared<daemon::Session>(hub, this, "simulated")) {}
+      : session_(std::make_shared<daemon::Session>(hub, this, daemon::Caller{"simulated"})) {}
 
   // --- The broker's end ---
   void WantsFlush() override {}

@@ -62,6 +62,9 @@ struct ClientOptions {
   std::string instance = {};
   std::uint64_t incarnation =
       0;  // of the instance, growing with each; 0: when this process began to use Belay
+  // A bearer token, by which the broker knows who this is; empty: by the user or nothing. Over TCP it is as
+  // secret as the connection. A wrong one is UNAUTHENTICATED, at connect and whenever the connection is made anew.
+  std::string token = {};
   Executor executor = {};  // runs hosted callbacks; none: the client's thread
   std::uint32_t connect_timeout_ms = 5000;
   std::uint32_t close_timeout_ms = 2000;  // how long the destructor waits for the broker

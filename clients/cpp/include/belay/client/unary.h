@@ -76,8 +76,9 @@ enum class Health : std::int32_t {
 
 class UnaryClient {
  public:
-  // Does not connect yet. `timeout_ms` bounds each call (a whole scan too); 0: no bound.
-  UnaryClient(const std::string& target, std::uint32_t timeout_ms);
+  // Does not connect yet. `timeout_ms` bounds each call (a whole scan too); 0: no bound. `token`: a bearer token, brought
+  // with each call; empty: none.
+  UnaryClient(const std::string& target, std::uint32_t timeout_ms, std::string token = {});
   UnaryClient(UnaryClient&&) noexcept;
   UnaryClient& operator=(UnaryClient&&) noexcept;
   ~UnaryClient();
