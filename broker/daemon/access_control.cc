@@ -12,7 +12,6 @@ using access::Identity;
 using base::Code;
 using base::Result;
 using base::Status;
-using registry::LogLevel;
 
 namespace {
 
@@ -63,9 +62,8 @@ Status AccessControl::ReadPolicy(State* state) const {
   return {};
 }
 
-Result<std::unique_ptr<AccessControl>> AccessControl::Load(AccessFiles files,
-                                                           registry::LogFunction log) {
-  std::unique_ptr<AccessControl> control(new AccessControl(std::move(files), std::move(log)));
+Result<std::unique_ptr<AccessControl>> AccessControl::Load(AccessFiles files) {
+  std::unique_ptr<AccessControl> control(new AccessControl(std::move(files)));
   control->tokens_stamp_ = StampOf(control->files_.tokens);
   control->policy_stamp_ = StampOf(control->files_.policy);
   if (Status status = control->ReadTokens(&control->state_); !status.ok()) return status;
@@ -73,27 +71,22 @@ Result<std::unique_ptr<AccessControl>> AccessControl::Load(AccessFiles files,
   return control;
 }
 
-bool AccessControl::Reload(Reread reread) {
+std::vector<Reloaded> AccessControl::Reload(Reread reread) {
   const std::lock_guard reload_lock(reload_mutex_);
   State next = state();
-  bool has_changed = false;
+  std::vector<Reloaded> reloaded;
   const auto read = [&](const std::string& file, FileStamp& stamp,
                         Status (AccessControl::*method)(State*) const) {
     const FileStamp now = StampOf(file);
     if (file.empty() || (reread == Reread::kIfChanged && now == stamp)) return;
     stamp = now;
-    const Status status = (this->*method)(&next);
-    has_changed = has_changed || status.ok();
-    if (!log_) return;
-    if (status.ok()) return log_(LogLevel::kInfo, file + " was read again and is in force");
-    log_(LogLevel::kError, file + " stays in force as it was: " + status.message());
+    reloaded.push_back({file, (this->*method)(&next)});
   };
   read(files_.tokens, tokens_stamp_, &AccessControl::ReadTokens);
   read(files_.policy, policy_stamp_, &AccessControl::ReadPolicy);
-  if (!has_changed) return false;
   const std::lock_guard lock(mutex_);
   state_ = std::move(next);
-  return true;
+  return reloaded;
 }
 
 Result<Caller> AccessControl::Admit(std::string_view peer,

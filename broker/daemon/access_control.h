@@ -1,7 +1,7 @@
 // AccessControl: who may come in and what that lets it do, as the token file and the policy file now say.
 //
 // The decisions themselves are broker/access's. This keeps what the files said when they were last good, and reads
-// them again: a file that is broken, as in the middle of being written, changes nothing and is named in the log.
+// them again: a file that is broken, as in the middle of being written, changes nothing.
 //
 // Who is admitted as whom: a bearer token decides if one was brought, and must be one of the file's; else a
 // certificate; else the user of a unix socket; else the client is anonymous, which where there are tokens is not
@@ -16,13 +16,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "broker/access/identity.h"
 #include "broker/access/policy.h"
 #include "broker/access/tokens.h"
 #include "broker/base/status.h"
 #include "broker/daemon/file_stamp.h"
-#include "broker/registry/registry.h"
 
 namespace belay::daemon {
 
@@ -40,13 +41,17 @@ struct AccessFiles {
 
 enum class Reread : std::uint8_t { kIfChanged, kAlways };
 
+struct Reloaded {
+  std::string file;
+  base::Status status;
+};
+
 class AccessControl {
  public:
   // Without files: everybody comes in, and may do everything.
   AccessControl() = default;
   // INVALID_ARGUMENT, or why a file cannot be trusted: names file, line and what was expected.
-  static base::Result<std::unique_ptr<AccessControl>> Load(AccessFiles files,
-                                                           registry::LogFunction log);
+  static base::Result<std::unique_ptr<AccessControl>> Load(AccessFiles files);
 
   // `peer`: Peer::text, which only this process can have written. `authorization`: of the request, as it came; none if
   // it has none. UNAUTHENTICATED says what to do, and nothing of what was brought.
@@ -55,8 +60,8 @@ class AccessControl {
   // As Admit() would decide now. None: the token by which it came is no longer one.
   std::optional<access::Permissions> PermissionsOf(const access::Identity& identity) const;
 
-  // True if something has changed.
-  bool Reload(Reread reread);
+  // Each file that was read, and whether it is in force now or why not.
+  std::vector<Reloaded> Reload(Reread reread);
 
  private:
   // What the files say; replaced as a whole.
@@ -65,8 +70,7 @@ class AccessControl {
     std::shared_ptr<const access::Policy> policy;
   };
 
-  AccessControl(AccessFiles files, registry::LogFunction log)
-      : files_(std::move(files)), log_(std::move(log)) {}
+  explicit AccessControl(AccessFiles files) : files_(std::move(files)) {}
   base::Status ReadTokens(State* state) const;
   base::Status ReadPolicy(State* state) const;
   State state() const {
@@ -75,7 +79,6 @@ class AccessControl {
   }
 
   const AccessFiles files_;
-  const registry::LogFunction log_;
   std::mutex reload_mutex_;  // of those who read files; before mutex_
   FileStamp tokens_stamp_;   // guarded by reload_mutex_, as the next
   FileStamp policy_stamp_;

@@ -183,11 +183,13 @@ grpc::Status AdminService::Revoke(grpc::ServerContext* context, const v1::Revoke
     daemon::ToWire(status, response->mutable_status());
     return grpc::Status::OK;
   }
+  const std::string what =
+      "callback \"" + Printable(info->label) + "\" of \"" + info->owner_name + "\" (handle " +
+      std::to_string(info->handle) +
+      "): " + (request->reason().empty() ? "no reason given" : Printable(request->reason()));
+  hub_.Audit("revoke", *caller, what);
   hub_.Log(registry::LogLevel::kWarning,
-           "callback \"" + Printable(info->label) + "\" of \"" + info->owner_name + "\" (handle " +
-               std::to_string(info->handle) + ") revoked by " + caller->identity.ToText() + " at " +
-               caller->peer + ": " +
-               (request->reason().empty() ? "no reason given" : Printable(request->reason())));
+           "revoked by " + caller->identity.ToText() + " at " + caller->peer + ": " + what);
   return grpc::Status::OK;
 }
 
@@ -214,6 +216,30 @@ grpc::Status AdminService::GetStats(grpc::ServerContext* context, const v1::GetS
   response->set_epoch(hub_.epoch());
   response->set_version(std::string(kVersion));
   response->set_uptime_ns(hub_.clock().MonotonicNs() - started_ns_);
+  for (auto& [rule, count] : hub_.refusals.Counts()) {
+    v1::RefusalCount& wire = *response->add_refusals();
+    wire.set_rule(std::move(rule));
+    wire.set_count(count);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListAudit(grpc::ServerContext* context,
+                                     const v1::ListAuditRequest* request,
+                                     v1::ListAuditResponse* response) {
+  if (auto refused = RefuseUnless(Admit(hub_, *context), Verb::kView)) return *refused;
+  const std::uint32_t wanted = request->limit() != 0 ? request->limit() : kDefaultPage;
+  for (engine::AuditEntry& entry :
+       hub_.audit().Read(request->after(), request->since_unix_ms(), std::min(wanted, kMaxPage))) {
+    v1::AuditEntry& wire = *response->add_entries();
+    wire.set_number(entry.number);
+    wire.set_unix_ms(entry.unix_ms);
+    wire.set_event(std::move(entry.event));
+    wire.set_who(std::move(entry.who));
+    wire.set_where(std::move(entry.where));
+    wire.set_what(std::move(entry.what));
+    wire.set_count(entry.count);
+  }
   return grpc::Status::OK;
 }
 

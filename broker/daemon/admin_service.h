@@ -32,6 +32,8 @@ class AdminService final : public v1::Admin::Service {
                       v1::RevokeResponse* response) override;
   grpc::Status GetStats(grpc::ServerContext* context, const v1::GetStatsRequest* request,
                         v1::GetStatsResponse* response) override;
+  grpc::Status ListAudit(grpc::ServerContext* context, const v1::ListAuditRequest* request,
+                         v1::ListAuditResponse* response) override;
 
  private:
   // Why the request is not done; none: it is.

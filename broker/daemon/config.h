@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "broker/base/status.h"
+#include "broker/daemon/http2_guard.h"
 #include "broker/daemon/limits.h"
 #include "broker/daemon/listen_address.h"
 #include "broker/storage/tuning.h"
@@ -45,6 +46,8 @@ struct Config {
   std::uint32_t max_connections = 1'024;
   std::uint32_t max_connections_per_origin = 256;
   std::int64_t handshake_timeout_ms = 10'000;  // until a client of theirs has begun to speak HTTP/2
+  GuardLimits guard;
+  std::uint32_t max_audit_entries = 10'000;
   storage::StoreTuning store;
 };
 

@@ -125,6 +125,32 @@ TEST(Config, GuardOfConnections) {
     EXPECT_EQ(Parse({"--listen", "unix:/a", flag}).code(), Code::kInvalidArgument) << flag;
 }
 
+TEST(Config, RatesOfTheGuard) {
+  const auto parsed =
+      Parse({"--listen", "unix:/a", "--guard-resets-per-second", "1", "--guard-settings-per-second",
+             "2", "--guard-pings-per-second", "3", "--guard-idle-frames-per-second", "4",
+             "--guard-header-block-bytes", "5"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+  const GuardLimits& guard = parsed->config.guard;
+  EXPECT_EQ(guard.max_resets_per_second, 1U);
+  EXPECT_EQ(guard.max_settings_per_second, 2U);
+  EXPECT_EQ(guard.max_pings_per_second, 3U);
+  EXPECT_EQ(guard.max_idle_frames_per_second, 4U);
+  EXPECT_EQ(guard.max_header_block_bytes, 5U);
+}
+
+TEST(Config, AccessAndAudit) {
+  const auto usual = Parse({"--listen", "unix:/a"});
+  ASSERT_TRUE(usual.ok());
+  EXPECT_EQ(usual->config.tokens + usual->config.policy, "");
+  const auto parsed = Parse(
+      {"--listen", "unix:/a", "--tokens", "/t", "--policy", "/p", "--max-audit-entries", "6"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+  EXPECT_EQ(parsed->config.tokens, "/t");
+  EXPECT_EQ(parsed->config.policy, "/p");
+  EXPECT_EQ(parsed->config.max_audit_entries, 6U);
+}
+
 TEST(Config, Durations) {
   const auto drain = [](const char* text) {
     const auto parsed = Parse({"--listen", "unix:/a", "--drain-timeout", text});

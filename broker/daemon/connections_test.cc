@@ -138,6 +138,12 @@ TEST(RefusalLog, OneLineASecondForEachRule) {
   log.Refused("PREFACE", "a", "why");
   ASSERT_EQ(lines.size(), 3U);
   EXPECT_NE(lines[2].find("(and 4 more"), std::string::npos) << lines[2];
+  const std::vector<std::pair<std::string, std::uint64_t>> counts = {{"PREFACE", 6},
+                                                                     {"RESET_RATE", 1}};
+  EXPECT_EQ(log.Counts(), counts);
+  EXPECT_EQ(log.Refused("PREFACE", "a", "why"), std::nullopt);
+  clock.AdvanceNs(1'000'000'000);
+  EXPECT_EQ(log.Refused("PREFACE", "a", "why"), 2U) << "it and the one left out";
 }
 
 }  // namespace

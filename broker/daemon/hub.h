@@ -24,11 +24,13 @@
 #include "broker/daemon/inbox.h"
 #include "broker/daemon/limits.h"
 #include "broker/daemon/refusal_log.h"
+#include "broker/engine/audit_log.h"
 #include "broker/engine/broker.h"
 
 namespace belay::daemon {
 
 class AccessControl;
+class Account;
 struct Caller;
 class Session;
 
@@ -73,6 +75,7 @@ struct HubOptions {
   unsigned hook_threads = 64;                   // requests that can wait for a callback at a time
   std::string backup_dir;                       // where backups are made; empty: nowhere
   std::shared_ptr<const AccessControl> access;  // null: everybody may do everything
+  std::shared_ptr<engine::AuditLog> audit;      // null: one in memory
 };
 
 class Hub {
@@ -89,6 +92,9 @@ class Hub {
   const std::string& backup_dir() const { return options_.backup_dir; }
   void Log(registry::LogLevel level, std::string_view text) const;
   const AccessControl& access() const { return *access_; }
+  engine::AuditLog& audit() { return *audit_; }
+  // Notes what `who` did. Any thread.
+  void Audit(std::string_view event, const Caller& who, std::string what);
   // Somebody was not let in. Any thread.
   void OnUnauthenticated(std::string_view peer, const base::Status& why);
   // Somebody asked for what it may not have. Any thread.
@@ -107,6 +113,9 @@ class Hub {
   std::int64_t DeadlineFor(std::uint32_t timeout_ms) const;
 
   // Loop's thread only.
+  // What the caller's identity uses, with the budget of its permissions. Kept for good: identities are as many as
+  // tokens, users and certificates.
+  std::shared_ptr<Account> AccountOf(const Caller& caller);
   std::uint64_t NextSessionId() { return ++last_session_id_; }
   void Add(std::shared_ptr<Session> session);
   void Remove(std::uint64_t session_id);
@@ -143,6 +152,8 @@ class Hub {
 
   const HubOptions options_;
   const std::shared_ptr<const AccessControl> access_;
+  const std::shared_ptr<engine::AuditLog> audit_;
+  std::unordered_map<std::string, std::shared_ptr<Account>> accounts_;  // by identity
   HostCall started_;
   std::uint64_t last_session_id_ = 0;
   std::unordered_map<std::uint64_t, std::shared_ptr<Session>> sessions_;

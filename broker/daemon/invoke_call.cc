@@ -61,6 +61,10 @@ void InvokeCall::Start() {
   }
   const auto handle = hub_.broker().Resolve(request_.name());
   if (!handle.ok()) return refuse(handle.status());
+  account_ = hub_.AccountOf(*caller);
+  const std::size_t payload_bytes = request_.payload().size();
+  if (Status may = account_->CheckCall(payload_bytes, hub_.clock()); !may.ok()) return refuse(may);
+  charge_ = account_->BeginCall(payload_bytes);
 
   registry::Request request;
   request.payload = std::move(*request_.mutable_payload());
@@ -113,6 +117,7 @@ void InvokeCall::GiveUp(const Status& why) {
 void InvokeCall::Answer(registry::Outcome outcome) {
   if (std::exchange(is_answered_, true)) return;
   Withdraw();
+  charge_ = {};
   self_answered_ = shared_from_this();
   if (outcome.status.ok()) {
     response_.set_payload(std::move(outcome.reply));

@@ -13,6 +13,7 @@
 
 #include <memory>
 
+#include "broker/daemon/account.h"
 #include "broker/daemon/broker_service.h"
 #include "broker/daemon/deadlines.h"
 #include "broker/daemon/loop.h"
@@ -59,6 +60,8 @@ class InvokeCall final : private Deadlines::Entry, public std::enable_shared_fro
   std::shared_ptr<InvokeCall> self_gone_;
   std::shared_ptr<InvokeCall> self_answered_;
   HostCall host_call_;
+  std::shared_ptr<Account> account_;  // of the caller's identity, once it is known
+  Account::CallCharge charge_;
   bool is_answered_ = false;
 };
 

@@ -87,7 +87,7 @@ void Relay::End() {
 }
 
 void Relay::Refuse(const Status& why) {
-  relays_.refusals().Refused(why.reason(), peer_.text, why.message());
+  (void)relays_.refusals().Refused(why.reason(), peer_.text, why.message());
   End();
 }
 

@@ -11,12 +11,12 @@ using base::Code;
 using base::Status;
 using base::UniqueFd;
 
-Relays::Relays(const RelayOptions& options, Taker taker, registry::LogFunction log,
+Relays::Relays(const RelayOptions& options, Taker taker, RefusalLog& refusals,
                const base::Clock& clock)
     : options_(options),
       taker_(std::move(taker)),
       clock_(clock),
-      refusals_(std::move(log), clock),
+      refusals_(refusals),
       caps_(options.max_connections, options.max_connections_per_origin),
       thread_([this] { io_.run(); }) {}
 
@@ -27,7 +27,7 @@ void Relays::Admit(UniqueFd connection, std::unique_ptr<Endpoint> endpoint) {
   if (!peer.ok()) return;  // gone already
   auto ticket = caps_.Enter(peer->origin);
   if (!ticket.ok())
-    return refusals_.Refused(ticket.status().reason(), peer->text, ticket.status().message());
+    return (void)refusals_.Refused(ticket.status().reason(), peer->text, ticket.status().message());
   asio::post(
       io_, [this, relay = std::make_shared<Relay>(*this, std::move(connection), std::move(endpoint),
                                                   std::move(*peer), std::move(*ticket))] {

@@ -22,7 +22,6 @@
 #include "broker/daemon/peer.h"
 #include "broker/daemon/refusal_log.h"
 #include "broker/daemon/relay.h"
-#include "broker/registry/registry.h"
 
 namespace belay::daemon {
 
@@ -42,8 +41,8 @@ class Relays {
   // has returned.
   using Taker = std::function<void(base::UniqueFd connection, const Peer& peer)>;
 
-  // REQUIRES: `clock` outlives this.
-  Relays(const RelayOptions& options, Taker taker, registry::LogFunction log,
+  // REQUIRES: `refusals` and `clock` outlive this.
+  Relays(const RelayOptions& options, Taker taker, RefusalLog& refusals,
          const base::Clock& clock = base::Clock::System());
   ~Relays();
 
@@ -71,7 +70,7 @@ class Relays {
   const RelayOptions options_;
   const Taker taker_;
   const base::Clock& clock_;
-  RefusalLog refusals_;
+  RefusalLog& refusals_;
   ConnectionCaps caps_;
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};

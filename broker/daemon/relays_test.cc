@@ -96,12 +96,13 @@ class RelaysTest : public ::testing::Test {
   Queue<UniqueFd> taken;  // what gRPC would get
   Queue<std::string> log;
   base::VirtualClock clock;
+  RefusalLog refusals{
+      [this](registry::LogLevel, std::string_view text) { log.Put(std::string(text)); }, clock};
   std::unique_ptr<Relays> relays;
 
   void Open() {
     relays = std::make_unique<Relays>(
-        options, [this](UniqueFd fd, const Peer&) { taken.Put(std::move(fd)); },
-        [this](registry::LogLevel, std::string_view text) { log.Put(std::string(text)); }, clock);
+        options, [this](UniqueFd fd, const Peer&) { taken.Put(std::move(fd)); }, refusals, clock);
   }
   // The client's end of a connection that the relays have.
   UniqueFd Connect() {

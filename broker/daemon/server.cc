@@ -26,6 +26,7 @@
 #include "broker/daemon/session_stream.h"
 #include "broker/daemon/storage_service.h"
 #include "broker/daemon/tls.h"
+#include "broker/engine/audit_log.h"
 
 namespace belay::daemon {
 
@@ -72,7 +73,7 @@ Server::~Server() = default;
 Result<std::unique_ptr<Server>> Server::Start(asio::io_context& io, const Config& config,
                                               registry::LogFunction log) {
   std::unique_ptr<Server> server(new Server(config, std::move(log)));
-  auto access = AccessControl::Load({config.tokens, config.policy}, server->log_);
+  auto access = AccessControl::Load({config.tokens, config.policy});
   if (!access.ok()) return access.status();
   server->access_ = std::move(*access);
   if (auto status = server->OpenListeners(io); !status.ok()) return status;
@@ -114,6 +115,11 @@ Status Server::OpenBroker() {
     std::random_device random;
     hub_options.epoch = std::uint64_t{random()} << 31U | random();
   }
+  const auto audited_store = (*broker)->store();
+  auto audit = engine::AuditLog::Open(audited_store.ok() ? *audited_store : nullptr,
+                                      {.max_entries = config_.max_audit_entries});
+  if (!audit.ok()) return audit.status();
+  hub_options.audit = std::move(*audit);
   hub_options.broker = std::move(*broker);
   hub_options.limits = config_.limits;
   hub_options.log = log_;
@@ -171,7 +177,8 @@ void Server::StartListening() {
   const auto take = [this](base::UniqueFd connection, const Peer& peer) {
     HandOver(std::move(connection), peer);
   };
-  relays_ = std::make_unique<Relays>(options, take, log_);
+  options.guard = config_.guard;
+  relays_ = std::make_unique<Relays>(options, take, hub_->refusals);
   for (const auto& listener : listeners_) {
     const bool is_tcp = !listener->address().is_unix();
     if (is_tcp || config_.guarded_listeners == GuardedListeners::kAll) {
@@ -191,7 +198,14 @@ void Server::StartListening() {
 }
 
 void Server::ReloadAccess(Reread reread) {
-  if (access_->Reload(reread)) hub_->inbox.Post([this] { hub_->OnAccessChanged(); });
+  const std::vector<Reloaded> reloaded = access_->Reload(reread);
+  for (const auto& [file, status] : reloaded) {
+    const std::string text = status.ok() ? file + " was read again and is in force"
+                                         : file + " stays in force as it was: " + status.message();
+    Log(status.ok() ? LogLevel::kInfo : LogLevel::kError, text);
+    Note("reload", text);
+  }
+  if (!reloaded.empty()) hub_->inbox.Post([this] { hub_->OnAccessChanged(); });
 }
 
 void Server::HandOver(base::UniqueFd connection, const Peer& peer) {
@@ -235,6 +249,13 @@ void Server::Stop() {
   hub_->inbox.Drain();
   grpc_.reset();
   relays_->Stop();
+}
+
+void Server::Note(std::string event, std::string what) {
+  engine::AuditEntry entry;
+  entry.event = std::move(event);
+  entry.what = std::move(what);
+  hub_->audit().Note(std::move(entry));
 }
 
 void Server::Log(LogLevel level, const std::string& text) const {

@@ -60,6 +60,8 @@ class Server {
   void HandOver(base::UniqueFd connection, const Peer& peer);
   void DrainSessions();
   void Log(registry::LogLevel level, const std::string& text) const;
+  // In the audit, of the broker itself.
+  void Note(std::string event, std::string what);
 
   const Config config_;
   const registry::LogFunction log_;

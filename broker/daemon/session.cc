@@ -22,6 +22,8 @@ Session::Session(Hub& hub, Peer* peer, Caller caller)
       opened_ns_(hub.clock().MonotonicNs()),
       peer_(peer),
       caller_(std::move(caller)),
+      account_(hub.AccountOf(caller_)),
+      table_(account_->used.handles),
       outbox_(hub.limits().pack_bytes) {}
 
 Session::~Session() = default;
@@ -124,11 +126,16 @@ void Session::OnHello(const v1::Hello& hello) {
   incarnation_ = hello.incarnation();
   // Before it asks for the names that they have.
   if (incarnation_ != 0) hub_.EndOlderLives(*this);
+  if (Status room = account_->CheckSession(); !room.ok()) {
+    hub_.OnDenied(caller_, room);
+    return Close(room);
+  }
   auto owner = hub_.broker().registry().OpenOwner(client_name_);
   if (!owner.ok()) return Break(owner.status());
   owner_ = *owner;
   store_ = std::make_shared<StoreQueue>(*this);
   state_ = State::kConnected;
+  ++account_->used.sessions;
   hub_.Add(shared_from_this());
   Grant(hello);
   TellWelcome(outbox_.Add().mutable_welcome());
@@ -212,6 +219,7 @@ void Session::End() {
   peer_ = nullptr;
   timer_.Withdraw();
   if (!was_open) return;
+  --account_->used.sessions;
 
   store_->Stop();
   for (const auto& [number, entry] : table_.entries()) {

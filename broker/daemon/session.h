@@ -34,6 +34,7 @@
 
 #include "broker/base/status.h"
 #include "broker/daemon/access_control.h"
+#include "broker/daemon/account.h"
 #include "broker/daemon/deadlines.h"
 #include "broker/daemon/hub.h"
 #include "broker/daemon/outbox.h"
@@ -122,6 +123,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Hub& hub() { return hub_; }
   std::uint64_t id() const { return id_; }
   const std::string& client_name() const { return client_name_; }
+  const Caller& caller() const { return caller_; }
   registry::Handle owner() const { return owner_; }
   bool ended() const { return state_ == State::kEnded; }
   Outbox& outbox() { return outbox_; }
@@ -146,6 +148,7 @@ class Session : public std::enable_shared_from_this<Session> {
     Session* session = nullptr;
     std::uint64_t call_id = 0;
     HostCall host_call;
+    Account::CallCharge charge;
   };
   // A call that this client's process runs.
   struct Running final : Deadlines::Entry {
@@ -222,6 +225,7 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::int64_t opened_ns_;
   Peer* peer_;  // null unless NEW or CONNECTED
   Caller caller_;
+  const std::shared_ptr<Account> account_;  // of the caller's identity
   std::string client_name_;
   std::string instance_;
   std::uint64_t incarnation_ = 0;

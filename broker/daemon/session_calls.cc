@@ -63,6 +63,8 @@ void Session::OnCall(v1::Call& call) {
   }
   const auto entry = table_.FindCallback(call.handle());
   if (!entry.ok()) return refuse(entry.status());
+  const std::size_t payload_bytes = call.payload().size();
+  if (Status may = account_->CheckCall(payload_bytes, hub_.clock()); !may.ok()) return refuse(may);
 
   registry::Request request;
   request.payload = std::move(*call.mutable_payload());
@@ -72,6 +74,7 @@ void Session::OnCall(v1::Call& call) {
   Waiting& waiting = waiting_[call_id];
   waiting.session = this;
   waiting.call_id = call_id;
+  waiting.charge = account_->BeginCall(payload_bytes);
   hub_.deadlines.Set(waiting, request.deadline_ns);
   const HostCall host_call =
       hub_.InvokeAsync((*entry)->handle, std::move(request),
@@ -242,6 +245,7 @@ Status Session::HostGone() const {
 
 void Session::OnContextReleased(std::uint64_t wire_handle, bool was_announced) {
   --hosted_;
+  --account_->used.callbacks;
   if (ended() || !was_announced) return;
   outbox_.Add().mutable_released()->set_handle(wire_handle);
   Flush();

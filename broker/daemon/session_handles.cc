@@ -34,7 +34,7 @@ Status Session::CheckRoomForHandle(WireTable::Kind kind) const {
   }
   // Released callbacks count until their contexts are gone: they still cost memory.
   const std::size_t used = std::max<std::size_t>(table_.size(), hosted_);
-  if (used < limits.max_handles) return {};
+  if (used < limits.max_handles) return account_->CheckHandle();
   return Status(Code::kResourceExhausted,
                 "the session has " + std::to_string(used) + " handles, max_handles is " +
                     std::to_string(limits.max_handles),
@@ -50,7 +50,8 @@ void Session::OnRegister(const v1::Register& request) {
   }
   for (const auto& status :
        {CheckText("label", request.label()), CheckText("site", request.site()),
-        CheckText("name", request.name()), CheckRoomForHandle(WireTable::Kind::kHosted)}) {
+        CheckText("name", request.name()), CheckRoomForHandle(WireTable::Kind::kHosted),
+        account_->CheckCallback()}) {
     if (!status.ok()) return ReplyStatus(request.request_id(), status);
   }
   const std::uint64_t number = table_.NextNumber();
@@ -59,6 +60,7 @@ void Session::OnRegister(const v1::Register& request) {
   spec.label = request.label();
   spec.site = request.site();
   ++hosted_;
+  ++account_->used.callbacks;
   const auto handle = Registry::Register(owner_, std::move(spec));
   if (!handle.ok()) return ReplyStatus(request.request_id(), handle.status());
   if (!request.name().empty()) {

@@ -190,6 +190,7 @@ void Session::OnAccessChanged() {
   auto permissions = hub_.access().PermissionsOf(caller_.identity);
   if (permissions) {
     caller_.permissions = std::move(*permissions);
+    account_->Use(caller_.permissions);
     return;
   }
   Close(Status(Code::kUnauthenticated,

@@ -1,5 +1,6 @@
 #include "broker/daemon/storage_service.h"
 
+#include <type_traits>
 #include <utility>
 
 #include "broker/daemon/admit.h"
@@ -72,6 +73,10 @@ grpc::Status StorageService::WithStore(const Context& context, const Request& re
     ToWire(status, response->mutable_status());
     return grpc::Status::OK;
   }
+  if constexpr (std::is_same_v<Request, v1::CompactRequest>)
+    hub_.Audit("compact", *caller, "keyspace \"" + request.keyspace() + "\"");
+  if constexpr (std::is_same_v<Request, v1::CheckpointRequest>)
+    hub_.Audit("backup", *caller, "to \"" + request.name() + "\"");
   struct Count {
     explicit Count(std::atomic<int>& count)
         : calls(count), before(calls.fetch_add(1, std::memory_order_relaxed)) {}

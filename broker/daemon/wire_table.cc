@@ -29,6 +29,7 @@ Status WrongKind(std::uint64_t number, WireTable::Kind is, WireTable::Kind wante
 
 void WireTable::Insert(std::uint64_t number, Entry entry) {
   entries_.emplace(number, entry);
+  ++all_;
   if (entry.kind == Kind::kSnapshot) ++snapshots_;
 }
 
@@ -60,9 +61,11 @@ void WireTable::Erase(std::uint64_t number) {
   if (found == entries_.end()) return;
   if (found->second.kind == Kind::kSnapshot) --snapshots_;
   entries_.erase(found);
+  --all_;
 }
 
 void WireTable::Clear() {
+  all_ -= entries_.size();
   entries_.clear();
   snapshots_ = 0;
 }

@@ -31,6 +31,12 @@ class WireTable {
     Kind kind = Kind::kCallback;
   };
 
+  // `all`: of how many tables' entries there are together; counted here, and must outlive this.
+  explicit WireTable(std::uint64_t& all) : all_(all) {}
+  WireTable(const WireTable&) = delete;
+  WireTable& operator=(const WireTable&) = delete;
+  ~WireTable() { Clear(); }
+
   // A number for an entry to come. One that is not used after all is lost, which does no harm.
   std::uint64_t NextNumber() { return ++last_; }
   void Insert(std::uint64_t number, Entry entry);
@@ -49,6 +55,7 @@ class WireTable {
   void Clear();
 
  private:
+  std::uint64_t& all_;
   std::unordered_map<std::uint64_t, Entry> entries_;
   std::uint64_t last_ = 0;
   std::size_t snapshots_ = 0;  // how many of the entries are

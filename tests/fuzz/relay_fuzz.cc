@@ -21,6 +21,7 @@
 #include "broker/base/unique_fd.h"
 #include "broker/daemon/endpoint.h"
 #include "broker/daemon/http2_guard.h"
+#include "broker/daemon/refusal_log.h"
 #include "broker/daemon/relays.h"
 #include "broker/daemon/testing/http2_bytes.h"
 
@@ -116,8 +117,9 @@ Bytes ReadToEnd(const UniqueFd& fd) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static VirtualClock clock;
   static Grpc grpc;
+  static RefusalLog refusals(nullptr, clock);
   static Relays relays(
-      Options(), [](UniqueFd fd, const Peer&) { grpc.Take(std::move(fd)); }, nullptr, clock);
+      Options(), [](UniqueFd fd, const Peer&) { grpc.Take(std::move(fd)); }, refusals, clock);
   if (size == 0) return 0;
   const std::size_t piece_bytes = 1 + data[0] % 64;
   Bytes bytes;

@@ -184,6 +184,26 @@ class Belayctl(unittest.TestCase):
         self.assertEqual(done.returncode, DENIED)
         self.assertIn(b"--tokens", done.stderr)
 
+    def test_audit(self):
+        self.ok("store", "compact", "--prefix", "audit-test/")
+        lines = self.ok("audit", "-o", "jsonl").splitlines()
+        entry = json.loads(lines[-1])
+        self.assertEqual((entry["event"], entry["who"]), ("compact", f"uid:{os.getuid()}"))
+        table = self.ok("audit", "-o", "table").decode().splitlines()
+        self.assertEqual(table[0].split(), ["TIME", "EVENT", "COUNT", "WHO", "WHERE", "WHAT"])
+        self.assertEqual(len(table), len(lines) + 1)
+        self.assertEqual(self.ok("audit", "--since", "1h", "-o", "jsonl").splitlines(), lines)
+        self.fails(USAGE, "audit", "--since", "soon")
+        follower = subprocess.Popen([BELAYCTL, "audit", "--follow", "-o", "name", "--endpoint", self.endpoint],
+                                    stdout=subprocess.PIPE)
+        self.addCleanup(follower.stdout.close)
+        self.addCleanup(follower.wait)
+        self.addCleanup(follower.kill)
+        for _ in lines:
+            follower.stdout.readline()
+        self.ok("store", "compact", "--prefix", "audit-test/")
+        self.assertEqual(int(follower.stdout.readline()), int(entry["number"]) + 1)
+
     def test_kv_one_key(self):
         first = self.json("kv", "put", "one/a", "hello")["revision"]
         self.assertEqual(self.ok("kv", "get", "one/a"), b"hello")

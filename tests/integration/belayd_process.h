@@ -97,6 +97,8 @@ class Belayd {
   }
   int End(int signal) { return child_->End(signal); }
   const std::string& target() const { return target_; }
+  // Goes with this.
+  const std::string& folder() const { return folder_; }
   pid_t pid() const { return child_->pid(); }
 
  private:

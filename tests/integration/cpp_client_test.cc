@@ -2,14 +2,18 @@
 //
 // Arguments: the paths of belayd and of the sample remote_host.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <condition_variable>
+#include <fstream>
 #include <future>
 #include <mutex>
 #include <set>
 
 #include "belay/client/client.h"
+#include "belay/client/unary.h"
+#include "belay/v1/admin.pb.h"
 #include "tests/integration/client_fixture.h"
 
 namespace belay::client {
@@ -64,6 +68,25 @@ TEST_F(CppClient, TenThousandCallsSixtyFourInFlight) {
   caller.Close();  // before what the completions refer to
   EXPECT_TRUE(wrong.empty()) << *wrong.begin();
   EXPECT_EQ(runs, kCalls);
+}
+
+// A token says who a client is, on its session and with its unary calls; a wrong one is refused at once.
+TEST(CppClientToken, IsBroughtToTheBroker) {
+  const std::string path = ::testing::TempDir() + "/tokens";
+  std::ofstream(path)
+      << "shop 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\n";  // of "secret"
+  ASSERT_EQ(chmod(path.c_str(), 0600), 0);
+  testing::Belayd belayd(BelaydPath(), {"--tokens", path});
+  const Result<Client> shop = Client::Connect(belayd.target(), {.token = "secret"});
+  EXPECT_TRUE(shop.ok()) << shop.status().ToString();
+  v1::ListSessionsResponse sessions;
+  EXPECT_TRUE(UnaryClient(belayd.target(), 5000, "secret").ListSessions({}, &sessions).ok());
+  ASSERT_EQ(sessions.sessions_size(), 1);
+  EXPECT_EQ(sessions.sessions(0).identity(), "token:shop");
+  EXPECT_EQ(Client::Connect(belayd.target(), {.token = "forged"}).status().code,
+            Code::kUnauthenticated);
+  EXPECT_EQ(UnaryClient(belayd.target(), 5000, "forged").ListSessions({}, &sessions).code,
+            Code::kUnauthenticated);
 }
 
 // W5: the call finishes, its answer arrives, then Released, and then the closure is destroyed, once.

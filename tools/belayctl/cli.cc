@@ -39,6 +39,7 @@ struct Options {
   ScanOptions scan;
   ImportOptions import;
   PolicyCheckOptions policy_check;
+  AuditViewOptions audit;
   CompactOptions compact;
   Verb verb;
 };
@@ -70,12 +71,18 @@ void AddAdminVerbs(CLI::App& app, Options& o) {
   AddVerb(app, o, "stats", "Show the broker's counters",
           [](const Context& c) { return RunStats(c); });
 
+  verb = AddVerb(app, o, "audit",
+                 "Show who did what when: administrators' acts, refusals, other policies",
+                 [&o](const Context& c) { return RunAudit(c, o.audit); });
+  verb->add_option("--since", o.audit.since, "Only of so long ago and later: 10m, 2h");
+  verb->add_flag("--follow", o.audit.follows, "Go on with what comes, until interrupted");
+
   verb = AddVerb(app, o, "revoke", "Make a callback uncallable for every holder",
                  [&o](const Context& c) { return RunRevoke(c, o.revoke); });
   verb->add_option("HANDLE", o.revoke.handle,
                    "The full handle; it names its generation, so never another")
       ->required();
-  verb->add_option("--reason", o.revoke.reason, "Why; kept in the broker's log");
+  verb->add_option("--reason", o.revoke.reason, "Why; kept in the audit");
   CLI::Option* const dry_run =
       verb->add_flag("--dry-run", o.revoke.is_dry_run, "Only say what it would do");
   verb->add_flag("--yes", o.revoke.is_confirmed, "Do it; a full handle says so too")

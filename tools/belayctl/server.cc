@@ -79,6 +79,8 @@ int RunStats(const Context& context) {
   table.AddRow({"late results", std::to_string(stats.late_results())});
   table.AddRow({"store revision", std::to_string(stats.store_revision())});
   table.AddRow({"epoch", std::to_string(stats.epoch())});
+  for (const v1::RefusalCount& refusal : stats.refusals())
+    table.AddRow({"refused by " + refusal.rule(), std::to_string(refusal.count())});
   table.Flush(stdout);
   return kExitOk;
 }

@@ -30,6 +30,11 @@ int RunRevoke(const Context& context, const RevokeOptions& options);
 int RunSessions(const Context& context);
 int RunHooks(const Context& context);
 int RunStats(const Context& context);
+struct AuditViewOptions {
+  std::string since;  // how long ago, as ParseDurationMs() reads it; empty: from the oldest kept
+  bool follows = false;
+};
+int RunAudit(const Context& context, const AuditViewOptions& options);
 int RunHealth(const Context& context, const std::string& service);
 int RunVersion(const Context& context, bool is_client_only);
 int RunConfigShow(const Context& context, bool with_origin);

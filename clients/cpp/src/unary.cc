@@ -181,6 +181,10 @@ Status UnaryClient::ListHooks(const v1::ListHooksRequest& request,
 Status UnaryClient::GetStats(const v1::GetStatsRequest& request, v1::GetStatsResponse* response) {
   return impl_->Call(*impl_->admin, &v1::Admin::Stub::GetStats, request, response);
 }
+Status UnaryClient::ListAudit(const v1::ListAuditRequest& request,
+                              v1::ListAuditResponse* response) {
+  return impl_->Call(*impl_->admin, &v1::Admin::Stub::ListAudit, request, response);
+}
 
 Status UnaryClient::Scan(const v1::ScanRequest& request,
                          const std::function<bool(const std::string& block)>& block) {

@@ -1,11 +1,11 @@
 """Who is let in, and what that lets it do: tokens and policies, as a belayd has them and reads them again."""
 
-import hashlib
 import os
 import signal
 
 import grpc
 
+import access
 import harness
 from belay.v1 import admin_pb2, admin_pb2_grpc, session_pb2, session_pb2_grpc, storage_pb2, storage_pb2_grpc
 
@@ -13,35 +13,7 @@ HEALTH = "/grpc.health.v1.Health/Check"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
-class AccessTest(harness.Test):
-
-    def write(self, name, text, mode=0o600):
-        """A file that is there whole or not at all."""
-        path = os.path.join(self.folder, name)
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(path + ".new", mode)
-        os.rename(path + ".new", path)
-        return path
-
-    def write_tokens(self, **tokens):
-        return self.write("tokens", "".join("%s %s\n" % (name, hashlib.sha256(token.encode()).hexdigest())
-                                            for name, token in tokens.items()))
-
-    def as_user(self, target, token=None):
-        """(session, stubs' metadata) of a client at the target, with a token or none."""
-        session = harness.Session(target, hello=False, token=token)
-        self.addCleanup(session.close)
-        session.send(hello=session_pb2.Hello(client_name="client", protocol_version=1))
-        return session
-
-    def refused(self, session, code=grpc.StatusCode.UNAUTHENTICATED):
-        ended = session.expect_end()
-        self.assertEqual(ended[0], code, ended)
-        return ended[1]
-
-
-class TokensTest(AccessTest):
+class TokensTest(access.Test):
 
     def setUp(self):
         super().setUp()
@@ -176,7 +148,7 @@ admin = ["read", "write"]
 """
 
 
-class PolicyTest(AccessTest):
+class PolicyTest(access.Test):
 
     def start_policy(self, text=POLICY):
         self.policy = self.write("policy.toml", text)

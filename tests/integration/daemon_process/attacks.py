@@ -14,6 +14,7 @@ import raw_http2 as h2
 RESET_PAIRS, RESET_CONNECTIONS = 200_000, 100
 FLOOD_CONNECTIONS, FLOOD_BYTES = 50, 4 << 20
 CONNECTIONS, KEPT_OPEN = 10_000, 2_000
+FORGED_CONNECTIONS, FORGED_BATCHES, FORGED_AT_ONCE = 20, 50, 20
 SLOW_READERS, SLOW_CALLS, SLOW_BYTES_PER_S, SLOW_SECONDS = 8, 100, 1 << 20, 5
 OVERSIZED_CONNECTIONS, OVERSIZED_BYTES, OVERSIZED_CLAIM_BYTES = 4, 256 << 20, 4 << 30
 
@@ -49,6 +50,27 @@ def connections(target):
         kept.append(h2.connect(target))
         if len(kept) > soft - 100:
             kept.pop(0).close()
+
+
+def forged_tokens(target):
+    """Guesses of bearer tokens, each with a call of its own."""
+    for _ in range(FORGED_CONNECTIONS):
+        with h2.connect(target) as connection:
+            connection.sendall(h2.OPENING)
+            answers = h2.frames(connection)
+            next(answers)  # the server's settings
+            connection.sendall(h2.SETTINGS_ACK)
+            for batch in range(FORGED_BATCHES):
+                for i in range(FORGED_AT_ONCE):
+                    stream = 2 * (batch * FORGED_AT_ONCE + i) + 1
+                    guess = h2.field(b"authorization", b"Bearer belay_" + os.urandom(32).hex().encode())
+                    connection.sendall(
+                        h2.frame(h2.HEADERS, h2.call_headers(b"/belay.v1.Storage/Get") + guess, h2.END_HEADERS,
+                                 stream) + h2.frame(h2.DATA, bytes(5), h2.END_STREAM, stream))
+                answered = 0
+                while answered < FORGED_AT_ONCE:
+                    _, flags, stream = next(answers)
+                    answered += stream != 0 and bool(flags & h2.END_STREAM)
 
 
 def slow_readers(target):
@@ -98,5 +120,5 @@ def oversized(target):
 
 if __name__ == "__main__":
     os.nice(9)  # an attacker's own machine does this work
-    {each.__name__: each for each in (resets, continuations, connections, slow_readers, oversized)}[sys.argv[1]](
+    {each.__name__: each for each in (resets, continuations, connections, forged_tokens, slow_readers, oversized)}[sys.argv[1]](
         sys.argv[2])

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 
+import access
 import attacks
 import harness
-from belay.v1 import session_pb2, storage_pb2
+from belay.v1 import admin_pb2, session_pb2, storage_pb2
 
 MEMORY_MIB = 128  # above idle
 SLOWDOWN = 3
@@ -18,7 +19,7 @@ NOISE_MS = 20
 PINGS = 500
 
 
-class HostileTest(harness.Test):
+class HostileTest(access.Test):
 
     def start_open(self, *arguments, **options):
         """A belayd on a unix socket and on a port, which has served somebody before its memory is taken."""
@@ -44,7 +45,7 @@ class HostileTest(harness.Test):
             times_ms.append((time.monotonic() - begun) * 1000)
         return sorted(times_ms)[len(times_ms) * 99 // 100]
 
-    def attack(self, belayd, name):
+    def attack(self, belayd, name, token=None):
         begun = time.monotonic()
         attacker = subprocess.Popen([sys.executable, attacks.__file__, name, self.port])
         self.addCleanup(attacker.kill)
@@ -57,8 +58,9 @@ class HostileTest(harness.Test):
         self.assertLess(peak_mib, MEMORY_MIB)
         self.assertLess(slowest_ms, max(SLOWDOWN * self.usual_ms, NOISE_MS))
         # And whoever comes after it by the same port is served.
-        belayd.target = self.port
-        self.session(belayd, "after").request("resolve", name="none")
+        session = harness.Session(self.port, "after", token=token)
+        self.addCleanup(session.close)
+        session.request("resolve", name="none")
 
     def test_resets(self):
         belayd = self.start_open(store=False)
@@ -74,6 +76,22 @@ class HostileTest(harness.Test):
         belayd = self.start_open(store=False, descriptors=256)
         self.attack(belayd, "connections")
         self.assertIn("MAX_CONNECTIONS", belayd.log_text())
+
+    def test_forged_tokens(self):
+        # The friend and whoever comes after are users of the machine; the port is for who has a token.
+        belayd = self.start_open("--tokens", self.write_tokens(shop="s"))
+        with_token = self.as_user(self.port, "s")
+        with_token.expect("welcome")
+        self.attack(belayd, "forged_tokens", token="s")
+        with_token.request("resolve", name="none")
+        counts = {r.rule: r.count for r in self.admin(belayd).GetStats(admin_pb2.GetStatsRequest()).refusals}
+        guesses = attacks.FORGED_CONNECTIONS * attacks.FORGED_BATCHES * attacks.FORGED_AT_ONCE
+        # A call that gRPC has no thread for is refused by gRPC, before anybody looks at its token.
+        self.assertGreater(counts["UNKNOWN_TOKEN"], 0)
+        self.assertLessEqual(counts["UNKNOWN_TOKEN"], guesses)
+        noted = self.admin(belayd).ListAudit(admin_pb2.ListAuditRequest()).entries
+        self.assertLess(len(noted), 1000)
+        self.assertNotIn("belay_", belayd.log_text())
 
     def test_slow_readers(self):
         belayd = self.start_open()

@@ -44,6 +44,14 @@ def connect(target):
     return socket.create_connection((host, int(port)))
 
 
+def frames(connection):
+    """(type, flags, stream) of what the server sends, until it closes."""
+    with connection.makefile("rb") as stream:
+        while len(header := stream.read(9)) == 9:
+            stream.read(int.from_bytes(header[:3], "big"))
+            yield header[3], header[4], int.from_bytes(header[5:], "big")
+
+
 def send_until_refused(connection, data):
     """Sends it all, or what the server takes before it closes. Whether it took it all."""
     try:

@@ -72,6 +72,8 @@ class TlsTest(harness.Test):
         alice = self.credentials(client=self.authority.sign("alice", "alice.example"))
         self.tls_session(alice).expect("welcome")
         self.assertRegex(self.peers(belayd)[0], r"^addr=127\.0\.0\.1,port=\d+,cert=alice\.example$")
+        sessions = self.admin(belayd).ListSessions(admin_pb2.ListSessionsRequest()).sessions
+        self.assertEqual(sessions[0].identity, "cert:CN=alice.example")
 
     def test_clients_that_prove_nothing_are_refused(self):
         belayd = self.start_tls("--tls-client-ca", self.authority.ca)

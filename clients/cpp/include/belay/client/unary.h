@@ -44,6 +44,8 @@ class GetStoreStatsRequest;
 class GetStoreStatsResponse;
 class InvokeRequest;
 class InvokeResponse;
+class ListAuditRequest;
+class ListAuditResponse;
 class ListHandlesRequest;
 class ListHandlesResponse;
 class ListHooksRequest;
@@ -119,6 +121,7 @@ class UnaryClient {
   Status ListHooks(const v1::ListHooksRequest& request, v1::ListHooksResponse* response);
   Status Revoke(const v1::RevokeRequest& request, v1::RevokeResponse* response);
   Status GetStats(const v1::GetStatsRequest& request, v1::GetStatsResponse* response);
+  Status ListAudit(const v1::ListAuditRequest& request, v1::ListAuditResponse* response);
 
   // Health of one service ("belay.v1.Broker"), or of the whole (empty).
   Status CheckHealth(const std::string& service, Health* health);
