@@ -61,8 +61,9 @@ void WatchRows(Report& report) {
     // No watch hears of more than is written: its own speed is the last row's.
     const double told = PerSecond(Percentile(beside_ns, 50));
     const double written = PerSecond(Percentile(writing_ns, 50));
-    report.Add(Beside("watch, from the first of 300,000 puts to the last told, against what is put by " + by,
-                      told, "events/s", written));
+    report.Add(Beside(
+        "watch, from the first of 300,000 puts to the last told, against what is put by " + by,
+        told, "events/s", written));
   }
   report.Add(Reaching("watch, catching up with 300,000 changes",
                       PerSecond(Percentile(catch_up_ns, 50)), "events/s", kBudgetPerSecond));
