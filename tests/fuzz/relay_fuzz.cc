@@ -34,6 +34,7 @@ using belay::daemon::Http2Guard;
 using belay::daemon::MakeSocketEndpoint;
 using belay::daemon::Peer;
 using belay::daemon::RelayOptions;
+using belay::daemon::RefusalLog;
 using belay::daemon::Relays;
 using belay::daemon::testing::Http2Bytes;
 
