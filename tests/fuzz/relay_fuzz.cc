@@ -33,8 +33,8 @@ using belay::daemon::GuardRule;
 using belay::daemon::Http2Guard;
 using belay::daemon::MakeSocketEndpoint;
 using belay::daemon::Peer;
-using belay::daemon::RelayOptions;
 using belay::daemon::RefusalLog;
+using belay::daemon::RelayOptions;
 using belay::daemon::Relays;
 using belay::daemon::testing::Http2Bytes;
 
