@@ -147,6 +147,7 @@ class Belayctl(unittest.TestCase):
         shown = json.loads(done.stdout)
         self.assertEqual(shown["timeout"], {"value": "3s", "origin": "environment BELAY_TIMEOUT"})
         self.assertEqual(shown["endpoint"]["origin"], "flag --endpoint")
+        self.assertEqual(shown["token-file"], {"value": "", "origin": "default"})
 
     def test_tokens_and_policies(self):
         token = self.json("token", "new", "shop")

@@ -1,6 +1,7 @@
 // Tokens and policies, by the code that belayd decides with. No broker is asked.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>

@@ -127,9 +127,11 @@ int RunVersion(const Context& context, bool is_client_only) {
 
 int RunConfigShow(const Context& context, bool with_origin) {
   const Settings& settings = context.settings();
-  const std::vector<std::pair<std::string, const Setting*>> all = {{"endpoint", &settings.endpoint},
-                                                                   {"timeout", &settings.timeout},
-                                                                   {"output", &settings.output}};
+  const std::vector<std::pair<std::string, const Setting*>> all = {
+      {"endpoint", &settings.endpoint},
+      {"timeout", &settings.timeout},
+      {"output", &settings.output},
+      {"token-file", &settings.token_file}};
   if (!context.IsTable() && context.format() != Format::kName) {
     std::string json = "{";
     for (const auto& [name, setting] : all) {
