@@ -79,8 +79,10 @@ void Session::Apply(v1::ClientOperation& operation) {
       return OnRelease(operation.release().request_id(), operation.release().handle());
     case Operation::kUnregister:
       return OnUnregister(operation.unregister().request_id(), operation.unregister().handle());
-    case Operation::kResolve:
-      return OnResolve(operation.resolve().request_id(), operation.resolve().name());
+    case Operation::kResolve: return OnResolve(operation.resolve());
+    case Operation::kBindName: return names_.OnBind(operation.bind_name());
+    case Operation::kUnbindName: return names_.OnUnbind(operation.unbind_name());
+    case Operation::kWatchName: return names_.OnWatch(operation.watch_name());
     case Operation::kAttachWatch: return OnAttachWatch(operation.attach_watch());
     case Operation::kForgetWatch: return OnForgetWatch(operation.forget_watch());
     case Operation::kAttachValidator: return OnAttachValidator(operation.attach_validator());
@@ -229,10 +231,13 @@ void Session::End() {
   const auto waiting = std::exchange(waiting_, {});
   const Status caller_gone(Code::kCancelled, "the caller's session has ended");
   for (const auto& [call_id, call] : waiting) hub_.Cancel(call.host_call, caller_gone);
+  names_.End();
   for (const auto& [number, entry] : table_.entries()) {
-    if (entry.kind != WireTable::Kind::kHosted) continue;
-    hub_.broker().UnbindCallback(entry.handle);
-    (void)registry::Registry::Unregister(entry.handle, Code::kHostLost);
+    if (entry.kind == WireTable::Kind::kHosted) hub_.broker().UnbindCallback(entry.handle);
+  }
+  for (const auto& [number, entry] : table_.entries()) {
+    if (entry.kind == WireTable::Kind::kHosted)
+      (void)registry::Registry::Unregister(entry.handle, Code::kHostLost);
   }
   // Releases every handle that the session holds.
   (void)registry::Registry::CloseOwner(owner_);

@@ -39,6 +39,7 @@
 #include "broker/daemon/hub.h"
 #include "broker/daemon/outbox.h"
 #include "broker/daemon/resume_token.h"
+#include "broker/daemon/session_names.h"
 #include "broker/daemon/store_wire.h"
 #include "broker/daemon/wire_table.h"
 #include "broker/registry/callback.h"
@@ -54,6 +55,7 @@ class ClientOperation;
 class Hello;
 class Register;
 class Reply;
+class Resolve;
 class StoreRequest;
 class StoreResponse;
 class Welcome;
@@ -119,6 +121,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void HoldAndReply(std::uint64_t request_id, const base::Result<registry::Handle>& held,
                     WireTable::Kind kind);
   void AfterAnswer();
+  // RESOURCE_EXHAUSTED if the table has no room for one more.
+  base::Status CheckRoomForHandle(WireTable::Kind kind) const;
+  // There is something new in the outbox.
+  void Flush();
 
   Hub& hub() { return hub_; }
   std::uint64_t id() const { return id_; }
@@ -127,6 +133,8 @@ class Session : public std::enable_shared_from_this<Session> {
   registry::Handle owner() const { return owner_; }
   bool ended() const { return state_ == State::kEnded; }
   Outbox& outbox() { return outbox_; }
+  WireTable& table() { return table_; }
+  SessionNames& names() { return names_; }
   // Number of the last operation received and applied; `unacked()` of them are not yet told.
   std::uint64_t received() const { return received_; }
   std::uint64_t unacked() const { return received_ - acked_; }
@@ -172,7 +180,6 @@ class Session : public std::enable_shared_from_this<Session> {
   // True, and the request is answered, unless `may` is OK: what the permissions say of it.
   bool RefuseUnless(const base::Status& may, std::uint64_t request_id);
   // session_life.cc
-  void Flush();
   void Grant(const v1::Hello& hello);
   void TellWelcome(v1::Welcome* welcome) const;
   static bool IsResume(const v1::ClientFrame& frame);
@@ -201,8 +208,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnRetain(std::uint64_t request_id, std::uint64_t wire_handle);
   void OnRelease(std::uint64_t request_id, std::uint64_t wire_handle);
   void OnUnregister(std::uint64_t request_id, std::uint64_t wire_handle);
-  void OnResolve(std::uint64_t request_id, const std::string& name);
-  base::Status CheckRoomForHandle(WireTable::Kind kind) const;
+  void OnResolve(const v1::Resolve& request);
 
   // session_hooks.cc
   template <typename Request, typename Options>
@@ -238,6 +244,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool said_goodbye_ = false;
   registry::Handle owner_ = 0;
   WireTable table_;
+  SessionNames names_{*this};
   std::uint32_t hosted_ = 0;  // callbacks whose contexts are not yet released
   Outbox outbox_;
   std::uint64_t received_ = 0;

@@ -54,6 +54,8 @@ void Session::OnRegister(const v1::Register& request) {
         account_->CheckCallback()}) {
     if (!status.ok()) return ReplyStatus(request.request_id(), status);
   }
+  const auto bind = ToBindOptions(request.policy(), request.on_conflict());
+  if (!bind.ok()) return ReplyStatus(request.request_id(), bind.status());
   const std::uint64_t number = table_.NextNumber();
   HostedCallback* hosted = nullptr;
   registry::CallbackSpec spec = HostedCallback::MakeSpec(shared_from_this(), number, &hosted);
@@ -63,8 +65,10 @@ void Session::OnRegister(const v1::Register& request) {
   ++account_->used.callbacks;
   const auto handle = Registry::Register(owner_, std::move(spec));
   if (!handle.ok()) return ReplyStatus(request.request_id(), handle.status());
+  std::uint64_t name_version = 0;
   if (!request.name().empty()) {
-    if (auto bound = hub_.broker().Bind(request.name(), *handle); !bound.ok()) {
+    auto bound = hub_.broker().Bind(request.name(), *handle, *bind, &name_version);
+    if (!bound.ok()) {
       // Nothing stays registered; the context's release says nothing to a client that never had it.
       (void)Registry::Release(*handle);
       return ReplyStatus(request.request_id(), bound);
@@ -73,7 +77,9 @@ void Session::OnRegister(const v1::Register& request) {
   // Even if an administrator revokes it right now, the context is only freed by a later task of this thread.
   hosted->Announce();
   table_.Insert(number, {*handle, WireTable::Kind::kHosted});
-  AddReply(request.request_id()).set_handle(number);
+  v1::Reply& reply = AddReply(request.request_id());
+  reply.set_handle(number);
+  reply.set_name_version(name_version);
 }
 
 Result<std::uint64_t> Session::Hold(Handle handle, WireTable::Kind kind) {
@@ -95,16 +101,21 @@ void Session::HoldAndReply(std::uint64_t request_id, const Result<Handle>& held,
 }
 
 void Session::OnRetain(std::uint64_t request_id, std::uint64_t wire_handle) {
+  if (const std::string* const name = names_.Followed(wire_handle))
+    return names_.Follow(request_id, *name);
   const auto entry = table_.FindCallback(wire_handle);
   if (!entry.ok()) return ReplyStatus(request_id, entry.status());
   HoldAndReply(request_id, Registry::Retain((*entry)->handle, owner_, 0),
                WireTable::Kind::kCallback);
 }
 
-void Session::OnResolve(std::uint64_t request_id, const std::string& name) {
+void Session::OnResolve(const v1::Resolve& request) {
+  const std::uint64_t request_id = request.request_id();
   if (RefuseWhileDraining(request_id)) return;
+  const std::string& name = request.name();
   const access::Permissions& allowed = caller_.permissions;
   if (RefuseUnless(allowed.Check(access::Verb::kResolve, name), request_id)) return;
+  if (request.follow()) return names_.Follow(request_id, name);
   const auto found = hub_.broker().Resolve(name);
   if (!found.ok()) return ReplyStatus(request_id, found.status());
   // What may not be invoked is told the registry, which then refuses it: so calls need not be looked at here.
@@ -116,6 +127,10 @@ void Session::OnResolve(std::uint64_t request_id, const std::string& name) {
 void Session::OnRelease(std::uint64_t request_id, std::uint64_t wire_handle) {
   const auto found = table_.Find(wire_handle);
   if (!found.ok()) return ReplyStatus(request_id, found.status());
+  if ((*found)->handle == 0) {
+    names_.Release(wire_handle);
+    return ReplyStatus(request_id, {});
+  }
   // The name goes with its registrant's handle: else it would keep the callback alive for ever.
   if ((*found)->kind == WireTable::Kind::kHosted) hub_.broker().UnbindCallback((*found)->handle);
   const Status released = Registry::Release((*found)->handle);

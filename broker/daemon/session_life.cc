@@ -54,7 +54,6 @@ void Session::TellWelcome(v1::Welcome* welcome) const {
   wire.set_max_store_requests(limits.max_store_requests);
 }
 
-// There is something new in the outbox.
 void Session::Flush() {
   if (peer_ != nullptr) peer_->WantsFlush();
   if (ended()) return;

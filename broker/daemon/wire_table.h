@@ -5,7 +5,7 @@
 //
 // Invariants
 //   - Numbers count up from 1 and are never used twice in a session.
-//   - Each entry stands for one registry handle, held by the session's owner.
+//   - Each entry stands for one registry handle, held by the session's owner, or for something about a name.
 //
 // Thread safety: none; everything happens on the loop's thread.
 #pragma once
@@ -25,6 +25,9 @@ class WireTable {
     kCallback,      // any other reference to a callback
     kSubscription,  // a watch or a validator
     kSnapshot,
+    kName,       // a name that is followed; these three are SessionNames', and have no registry handle
+    kBinding,    // of a name to a callback
+    kNameWatch,  // of a name
   };
   struct Entry {
     registry::Handle handle = 0;

@@ -163,9 +163,15 @@ Status Broker::UnbindMember(std::string_view name, Handle callback) {
   return parts_->names->UnbindMember(name, callback);
 }
 
+void Broker::UnbindVersion(std::string_view name, std::uint64_t bound_version) {
+  parts_->names->UnbindVersion(name, bound_version);
+}
+
 void Broker::UnbindCallback(Handle callback) { parts_->names->UnbindCallback(callback); }
 
-Result<Handle> Broker::Resolve(std::string_view name) { return parts_->names->Resolve(name); }
+Result<Handle> Broker::Resolve(std::string_view name, std::span<const Handle> passed_over) {
+  return parts_->names->Resolve(name, passed_over);
+}
 
 Result<Handle> Broker::ResolveTo(std::string_view name, Handle holder) {
   return parts_->names->ResolveTo(name, holder == 0 ? handle() : holder);
@@ -182,6 +188,17 @@ std::vector<NameEntry> Broker::ListNames(std::string_view after_name,
 }
 
 std::string Broker::NameOf(Handle callback) { return parts_->names->NameOf(callback); }
+
+Result<std::shared_ptr<NameWatch>> Broker::WatchName(std::string_view name,
+                                                     std::function<void()> changed) {
+  return parts_->names->Watch(name, std::move(changed));
+}
+
+void Broker::UnwatchName(const std::shared_ptr<NameWatch>& watch) {
+  parts_->names->Unwatch(watch);
+}
+
+NameState Broker::LookAtName(NameWatch& watch) { return parts_->names->Look(watch); }
 
 Result<Handle> Broker::OpenStore(std::string_view keyspace, IfMissing if_missing) {
   auto opened = store();

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,6 +25,7 @@
 #include "broker/base/clock.h"
 #include "broker/base/status.h"
 #include "broker/engine/name_options.h"
+#include "broker/engine/name_watch.h"
 #include "broker/engine/validator_options.h"
 #include "broker/engine/watch_options.h"
 #include "broker/registry/registry.h"
@@ -101,14 +103,19 @@ class Broker : public std::enable_shared_from_this<Broker> {
   base::Status Unbind(std::string_view name);
   // Takes it from one callback, given any live handle to it.
   base::Status UnbindMember(std::string_view name, registry::Handle callback);
+  // Takes it from the callback that the bind of that version gave it to, if it still has it from there: for
+  // whoever made a binding and ends it.
+  void UnbindVersion(std::string_view name, std::uint64_t bound_version);
   // Takes all its names from a callback: for a registrant that lets go of it. Any live handle will
   // do.
   void UnbindCallback(registry::Handle callback);
   // The handle that the name holds, or of several the one that the name's policy chooses: borrowed,
   // retain it to keep it. Members that are quarantined or suspended are passed over while there are
   // others. NOT_FOUND names the name; FAILED_PRECONDITION, reason BROADCAST, if it stands for all
-  // its members.
-  base::Result<registry::Handle> Resolve(std::string_view name);
+  // its members. `passed_over`: handles that this has given before, and that are not wanted again; NOT_FOUND,
+  // reason NO_OTHER_MEMBER, if there is nobody else.
+  base::Result<registry::Handle> Resolve(std::string_view name,
+                                         std::span<const registry::Handle> passed_over = {});
   // The same as a handle of `holder`'s own (0: the broker's).
   base::Result<registry::Handle> ResolveTo(std::string_view name, registry::Handle holder);
   // Writes handles of `holder`'s own to all members, the one bound longest first, whatever the
@@ -124,6 +131,15 @@ class Broker : public std::enable_shared_from_this<Broker> {
   // The name bound to the same callback, the first by the alphabet if there are several; empty if
   // none.
   std::string NameOf(registry::Handle callback);
+  // Has `changed` called, on any thread and under no lock, when the name has changed since the watch last
+  // looked. A member that dies with calls in flight leaves its names when the last of them has ended. The name
+  // need not be bound. Errors: INVALID_ARGUMENT.
+  base::Result<std::shared_ptr<NameWatch>> WatchName(std::string_view name,
+                                                     std::function<void()> changed);
+  // A call of `changed` that has begun may go on.
+  void UnwatchName(const std::shared_ptr<NameWatch>& watch);
+  // What the watch's name is now.
+  NameState LookAtName(NameWatch& watch);
 
   // A handle of kind store (see store_view.h) to a keyspace, as it is now. NOT_FOUND if there is no
   // such keyspace, unless it is to be created then.

@@ -1,4 +1,4 @@
-// Binding and unbinding; names_resolve.cc has what asks for names.
+// Binding and unbinding; names_resolve.cc has what asks for names, names_watch.cc what tells of them.
 #include "broker/engine/names.h"
 
 #include <algorithm>
@@ -41,7 +41,7 @@ Status Names::Bind(std::string_view name, Handle callback, const BindOptions& op
   auto object = Registry::Find(callback, Kind::kCallback);
   if (!object.ok()) return object.status();
 
-  const std::lock_guard lock(mutex_);
+  const Locked lock(*this);
   if (closed_) return Status(Code::kClosed, "the broker is closed");
   auto bound = FindLive(name);
   if (Status status = CheckConditions(name, bound, options); !status.ok()) return status;
@@ -70,6 +70,7 @@ Status Names::Bind(std::string_view name, Handle callback, const BindOptions& op
     }
   }
   if (version != nullptr) *version = binding.version;
+  NoteChange(name);
   return {};
 }
 
@@ -131,7 +132,7 @@ Status Names::CheckConflict(ByName::iterator bound, const registry::Object* call
 
 Status Names::Unbind(std::string_view name) {
   if (Status status = CheckName(name); !status.ok()) return status;
-  const std::lock_guard lock(mutex_);
+  const Locked lock(*this);
   const auto bound = FindLive(name);
   if (bound == by_name_.end()) return NameNotBound(name);
   DropMembers(bound, [](const Member&) { return true; });
@@ -142,7 +143,7 @@ Status Names::UnbindMember(std::string_view name, Handle callback) {
   if (Status status = CheckName(name); !status.ok()) return status;
   auto object = Registry::Find(callback, Kind::kCallback);
   if (!object.ok()) return object.status();
-  const std::lock_guard lock(mutex_);
+  const Locked lock(*this);
   const auto bound = FindLive(name);
   if (bound == by_name_.end()) return NameNotBound(name);
   const std::size_t before = bound->second.members.size();
@@ -157,21 +158,28 @@ Status Names::UnbindMember(std::string_view name, Handle callback) {
   return {};
 }
 
+void Names::UnbindVersion(std::string_view name, std::uint64_t bound_version) {
+  const Locked lock(*this);
+  const auto bound = by_name_.find(name);
+  if (bound == by_name_.end()) return;
+  DropMembers(bound, [&](const Member& member) { return member.bound_version == bound_version; });
+}
+
 void Names::UnbindCallback(Handle callback) {
   auto object = Registry::Find(callback, Kind::kCallback);
   if (!object.ok()) return;
-  const std::lock_guard lock(mutex_);
+  const Locked lock(*this);
   DropFromAll(object->get());
 }
 
 void Names::CallbacksReleased(std::span<registry::Callback* const> callbacks) {
-  const std::lock_guard lock(mutex_);
+  const Locked lock(*this);
   if (by_callback_.empty()) return;  // mostly, and there may be a million of them
   for (const registry::Callback* const callback : callbacks) DropFromAll(callback);
 }
 
 void Names::Close() {
-  const std::lock_guard lock(mutex_);
+  const Locked lock(*this);
   closed_ = true;
   while (!by_name_.empty()) DropMembers(by_name_.begin(), [](const Member&) { return true; });
 }
@@ -185,7 +193,10 @@ bool Names::DropMembers(ByName::iterator bound, Fn goes) {
     Forget(member.callback, name);
     return true;
   });
-  if (dropped > 0) binding.version = ++last_version_;
+  if (dropped > 0) {
+    binding.version = ++last_version_;
+    NoteChange(name);
+  }
   if (!binding.members.empty()) return true;
   by_name_.erase(bound);
   return false;

@@ -9,13 +9,16 @@
 //     whichever is first.
 //   - Every change of a name takes a version of its own from one count of the broker's: a version
 //     is never seen twice, so who compares it misses no change, be it away and back.
+//   - Whoever watches a name is told after each change of it that it has not looked at yet.
 //   - Lock order: Names::mutex_, then the registry's. No user code runs under it (R8).
 //
 // Thread safety: every method may be called from any thread.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <span>
@@ -27,6 +30,7 @@
 #include "broker/base/status.h"
 #include "broker/engine/name_options.h"
 #include "broker/engine/name_policy.h"
+#include "broker/engine/name_watch.h"
 #include "broker/registry/registry.h"
 
 namespace belay::engine {
@@ -41,14 +45,20 @@ class Names {
                     std::uint64_t* version);
   base::Status Unbind(std::string_view name);
   base::Status UnbindMember(std::string_view name, registry::Handle callback);
+  void UnbindVersion(std::string_view name, std::uint64_t bound_version);
   void UnbindCallback(registry::Handle callback);
-  base::Result<registry::Handle> Resolve(std::string_view name);
+  base::Result<registry::Handle> Resolve(std::string_view name,
+                                         std::span<const registry::Handle> passed_over);
   base::Result<registry::Handle> ResolveTo(std::string_view name, registry::Handle holder);
   base::Status ResolveAllTo(std::string_view name, registry::Handle holder,
                             std::span<registry::Handle> handles, std::size_t* count);
   std::vector<NameEntry> List(std::string_view after_name, std::uint64_t after_bound_version,
                               std::size_t limit);
   std::string NameOf(registry::Handle callback);
+  base::Result<std::shared_ptr<NameWatch>> Watch(std::string_view name,
+                                                 std::function<void()> changed);
+  void Unwatch(const std::shared_ptr<NameWatch>& watch);
+  NameState Look(NameWatch& watch);
 
   // The callbacks' release functions have run: drops them from their names. While a member of any, every
   // callback stays an object of its own, so that its address says which one it is.
@@ -70,6 +80,19 @@ class Names {
   };
   using ByName = std::map<std::string, Binding, std::less<>>;
 
+  // The mutex, for whoever may change a name.
+  class Locked {
+   public:
+    explicit Locked(Names& names) : names_(names), lock_(names.mutex_) {}
+    Locked(const Locked&) = delete;
+    Locked& operator=(const Locked&) = delete;
+    ~Locked();
+
+   private:
+    Names& names_;
+    std::unique_lock<std::mutex> lock_;
+  };
+
   // REQUIRES for all below: mutex_ held.
   // The name's binding without its dead members; the end if none is left.
   ByName::iterator FindLive(std::string_view name);
@@ -78,7 +101,8 @@ class Names {
   template <typename Fn>
   bool DropMembers(ByName::iterator bound, Fn goes);
   bool DropDead(ByName::iterator bound);
-  base::Result<registry::Handle> Choose(std::string_view name);
+  base::Result<registry::Handle> Choose(std::string_view name,
+                                        std::span<const registry::Handle> passed_over = {});
   // Whether a bind may happen to a name as it is now; `bound` may be the end.
   base::Status CheckConditions(std::string_view name, ByName::iterator bound,
                                const BindOptions& options) const;
@@ -86,6 +110,9 @@ class Names {
                              const BindOptions& options) const;
   void DropFromAll(const registry::Object* callback);
   void Forget(const registry::Object* callback, const std::string& name);
+  // names_watch.cc
+  void NoteChange(std::string_view name);
+  std::shared_ptr<NameWatch> TakeListed();
 
   const registry::Handle owner_;
   std::mutex mutex_;
@@ -96,6 +123,8 @@ class Names {
   // The names of every member. Here an empty set, and above an empty binding, is what a bind that
   // ran out of memory may leave behind.
   std::unordered_map<const registry::Object*, std::set<std::string>> by_callback_;
+  std::multimap<std::string, std::shared_ptr<NameWatch>, std::less<>> watches_;
+  std::shared_ptr<NameWatch> listed_;  // the first of those to be told
 };
 
 }  // namespace belay::engine

@@ -1,4 +1,5 @@
 // Asking for names.
+#include <algorithm>
 #include <utility>
 
 #include "broker/engine/hooks.h"
@@ -27,7 +28,7 @@ std::uint64_t InFlight(Handle handle) {
 
 }  // namespace
 
-Result<Handle> Names::Choose(std::string_view name) {
+Result<Handle> Names::Choose(std::string_view name, std::span<const Handle> passed_over) {
   if (Status status = CheckName(name); !status.ok()) return status;
   const auto bound = FindLive(name);
   if (bound == by_name_.end()) return NameNotBound(name);
@@ -38,10 +39,17 @@ Result<Handle> Names::Choose(std::string_view name) {
                       "members, not for one; resolve all of them",
                   "BROADCAST");
   }
-  if (binding.members.size() == 1) return binding.members.front().handle;
+  if (binding.members.size() == 1 && passed_over.empty()) return binding.members.front().handle;
+  const auto is_passed_over = [&](const Member& member) {
+    return std::ranges::find(passed_over, member.handle) != passed_over.end();
+  };
   std::vector<Handle> candidates;
   for (const Member& member : binding.members) {
-    if (!IsResting(member.handle)) candidates.push_back(member.handle);
+    if (!is_passed_over(member) && !IsResting(member.handle)) candidates.push_back(member.handle);
+  }
+  if (candidates.empty() && !passed_over.empty()) {
+    return Status(Code::kNotFound, "the name \"" + bound->first + "\" has no other member",
+                  "NO_OTHER_MEMBER");
   }
   // All of them rest: whichever is chosen tells its caller why it refuses.
   if (candidates.empty()) return binding.members.front().handle;
@@ -49,13 +57,13 @@ Result<Handle> Names::Choose(std::string_view name) {
                                  [&](std::size_t i) { return InFlight(candidates[i]); })];
 }
 
-Result<Handle> Names::Resolve(std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  return Choose(name);
+Result<Handle> Names::Resolve(std::string_view name, std::span<const Handle> passed_over) {
+  const Locked lock(*this);
+  return Choose(name, passed_over);
 }
 
 Result<Handle> Names::ResolveTo(std::string_view name, Handle holder) {
-  const std::lock_guard lock(mutex_);
+  const Locked lock(*this);
   const auto chosen = Choose(name);
   if (!chosen.ok()) return chosen;
   return Registry::Retain(*chosen, holder, 0);
@@ -64,7 +72,7 @@ Result<Handle> Names::ResolveTo(std::string_view name, Handle holder) {
 Status Names::ResolveAllTo(std::string_view name, Handle holder, std::span<Handle> handles,
                            std::size_t* count) {
   if (Status status = CheckName(name); !status.ok()) return status;
-  const std::lock_guard lock(mutex_);
+  const Locked lock(*this);
   const auto bound = FindLive(name);
   if (bound == by_name_.end()) return NameNotBound(name);
   const std::vector<Member>& members = bound->second.members;
@@ -91,7 +99,7 @@ Status Names::ResolveAllTo(std::string_view name, Handle holder, std::span<Handl
 std::vector<NameEntry> Names::List(std::string_view after_name, std::uint64_t after_bound_version,
                                    std::size_t limit) {
   std::vector<NameEntry> entries;
-  const std::lock_guard lock(mutex_);
+  const Locked lock(*this);
   auto next = by_name_.lower_bound(after_name);
   while (next != by_name_.end() && entries.size() < limit) {
     const auto bound = next++;
@@ -110,7 +118,7 @@ std::vector<NameEntry> Names::List(std::string_view after_name, std::uint64_t af
 std::string Names::NameOf(Handle callback) {
   auto object = Registry::Find(callback, Kind::kCallback);
   if (!object.ok()) return {};
-  const std::lock_guard lock(mutex_);
+  const Locked lock(*this);
   const auto names = by_callback_.find(object->get());
   if (names == by_callback_.end() || names->second.empty()) return {};
   return *names->second.begin();

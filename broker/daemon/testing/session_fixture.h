@@ -97,6 +97,7 @@ class Client final : public Session::Peer {
         received += static_cast<std::uint64_t>(frame->message->operations_size());
       }
       acked = frame->message->ack();
+      for (const Taken& taken : std::exchange(frame->taken, {})) taken();
       for (const Operation& operation : frame->message->operations())
         operations.push_back(operation);
     }

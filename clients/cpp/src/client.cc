@@ -78,6 +78,8 @@ void Client::RegisterAsync(Handler handler, RegisterOptions options, Done<Handle
   request.set_label(options.label);
   request.set_site(std::move(options.site));
   request.set_name(std::move(options.name));
+  request.set_policy(static_cast<v1::NamePolicy>(options.policy));
+  request.set_on_conflict(static_cast<v1::OnConflict>(options.on_conflict));
   auto hosted = std::make_shared<Hosted>(std::move(handler), std::move(options.label),
                                          std::move(options.on_released));
   session_->SendRegister(id, std::move(operation), std::move(hosted),

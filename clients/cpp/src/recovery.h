@@ -29,6 +29,11 @@ namespace belay::client {
 std::uint64_t IdOf(const v1::ClientOperation& operation);
 // The handle that an operation gives up, or makes of no use; 0 if it does neither.
 std::uint64_t LetGoBy(const v1::ClientOperation& operation);
+// A watch, a validator, a binding, or a name that is followed or watched: what it makes is not the broker's to
+// remember when the session is over.
+bool IsToBePutBack(const v1::ClientOperation& operation);
+// REQUIRES: IsToBePutBack(*operation)
+void SetIdOfPutBack(v1::ClientOperation* operation, std::uint64_t id);
 // Of what is asked of a session that is over.
 Status SessionIsOver();
 
@@ -38,11 +43,11 @@ class Recovery {
     v1::Register request;  // without a request_id
     std::shared_ptr<Hosted> hosted;
   };
-  // An AttachWatch or AttachValidator, with the program's number of its callback.
+  // What IsToBePutBack(), with the program's numbers of the handles that it names.
   using Attachment = v1::ClientOperation;
 
   // The program's number of a handle that the present session gave out.
-  std::uint64_t FromWire(std::uint64_t wire) const { return generation_ << kWireBits | wire; }
+  std::uint64_t FromWire(std::uint64_t wire) const;
   // The present session's number of a handle of the program's; none if it has none.
   std::optional<std::uint64_t> ToWire(std::uint64_t handle) const;
   // Replaces each handle that `operation` names; false if one is of a session that is over.
@@ -58,7 +63,7 @@ class Recovery {
   std::uint64_t generation() const { return generation_; }
   const std::map<std::uint64_t, Registration>& registrations() const { return registrations_; }
   const std::map<std::uint64_t, Attachment>& attachments() const { return attachments_; }
-  void PutBack(std::uint64_t handle, std::uint64_t wire) { put_back_[handle] = wire; }
+  void PutBack(std::uint64_t handle, std::uint64_t wire);
 
  private:
   static constexpr unsigned kWireBits = 40;
@@ -66,7 +71,8 @@ class Recovery {
   std::uint64_t generation_ = 0;
   std::map<std::uint64_t, Registration> registrations_;
   std::map<std::uint64_t, Attachment> attachments_;
-  std::unordered_map<std::uint64_t, std::uint64_t> put_back_;
+  std::unordered_map<std::uint64_t, std::uint64_t> put_back_;  // the present numbers by the program's
+  std::unordered_map<std::uint64_t, std::uint64_t> known_as_;  // and the other way round
 };
 
 }  // namespace belay::client

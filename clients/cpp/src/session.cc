@@ -136,6 +136,7 @@ Status Session::Prepare(Operation* operation, std::uint64_t* generation) {
 }
 
 void Session::SendRequest(std::uint64_t id, Operation operation, ReplyDone done, RowSink rows) {
+  if (operation->has_release()) DropNameListener(operation->release().handle());
   done = KeepHook(*operation, std::move(done));
   Status refused;
   std::uint64_t generation = 0;

@@ -37,6 +37,7 @@ namespace belay::v1 {
 class Call;
 class CallResult;
 class Goodbye;
+class NameChanged;
 class Released;
 class Reply;
 class Rows;
@@ -79,6 +80,7 @@ class Session final : public Stream::Listener, public std::enable_shared_from_th
                     ReplyDone done);
   void SendCall(std::uint64_t handle, std::string payload, InvokeOptions options, CallDone done);
   void SendPing(std::function<void(Status)> done);
+  void SendWatchName(const std::string& name, NameListener changed, ReplyDone done);
   // Releases a handle without waiting; from destructors.
   void ReleaseQuietly(std::uint64_t handle) noexcept;
   // A call that the session of `generation` had us run has its answer.
@@ -127,6 +129,8 @@ class Session final : public Stream::Listener, public std::enable_shared_from_th
   void OnCancel(std::uint64_t call_id);
   void OnReleased(std::uint64_t handle);
   void OnGoodbye(const v1::Goodbye& goodbye);
+  void OnNameChanged(const v1::NameChanged& change);
+  void DropNameListener(std::uint64_t handle);
   // Why an operation, or a call, may not even be queued; OK if it may. REQUIRES: mutex_ held
   Status CheckRoom() const;
   std::vector<Operation> TakeHeld();
@@ -134,7 +138,7 @@ class Session final : public Stream::Listener, public std::enable_shared_from_th
   // What is to be done under the mutex with an operation that is about to be sent; if it is still there then,
   // it is to be sent, to the session of `generation`.
   Status Prepare(Operation* operation, std::uint64_t* generation);
-  // A watch or validator, once it is attached, is to be put back.
+  // What IsToBePutBack() is kept once it stands.
   ReplyDone KeepHook(const v1::ClientOperation& operation, ReplyDone done);
   bool outlives() const { return options_.session_life == SessionLife::kOutlivesConnections; }
   static void Fail(Unanswered unanswered, const std::vector<Operation>& never_sent,
@@ -179,6 +183,7 @@ class Session final : public Stream::Listener, public std::enable_shared_from_th
   Unanswered unanswered_;
   std::size_t timed_calls_ = 0;
   Recovery recovery_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<const NameListener>> name_listeners_;
   bool is_renewing_ = false;
   std::vector<Operation> held_;  // while renewing: what the program has asked for since
   std::size_t held_bytes_ = 0;

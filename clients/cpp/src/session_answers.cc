@@ -117,6 +117,7 @@ void Session::OnEnded(const Status& stream_status, std::vector<Operation> never_
   Status status;
   Unanswered unanswered;
   Recovery recovery;
+  std::unordered_map<std::uint64_t, std::shared_ptr<const NameListener>> name_listeners;
   {
     std::scoped_lock lock(mutex_);
     opened = std::exchange(opened_, nullptr);
@@ -133,6 +134,7 @@ void Session::OnEnded(const Status& stream_status, std::vector<Operation> never_
     ended_ = status;
     unanswered = std::exchange(unanswered_, {});
     recovery = std::exchange(recovery_, {});
+    name_listeners = std::exchange(name_listeners_, {});
     std::ranges::move(TakeHeld(), std::back_inserter(never_sent));
     timed_calls_ = 0;
   }

@@ -65,8 +65,7 @@ void Session::SendRegister(std::uint64_t id, Operation operation, std::shared_pt
 }
 
 Session::ReplyDone Session::KeepHook(const v1::ClientOperation& operation, ReplyDone done) {
-  if (!outlives() || !(operation.has_attach_watch() || operation.has_attach_validator()))
-    return done;
+  if (!outlives() || !IsToBePutBack(operation)) return done;
   return [this, operation, done = std::move(done)](const Status& status, v1::Reply* reply) {
     if (reply != nullptr) {
       std::scoped_lock lock(mutex_);
@@ -114,6 +113,7 @@ void Session::OnOperation(v1::ServerOperation& operation) {
     case v1::ServerOperation::kReply: return OnReply(*operation.mutable_reply());
     case v1::ServerOperation::kReleased: return OnReleased(operation.released().handle());
     case v1::ServerOperation::kRows: return OnRows(operation.rows());
+    case v1::ServerOperation::kNameChanged: return OnNameChanged(operation.name_changed());
     case v1::ServerOperation::kGoodbye: return OnGoodbye(operation.goodbye());
     case v1::ServerOperation::kPong: {
       std::function<void(Status)> done;

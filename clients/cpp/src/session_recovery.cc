@@ -160,11 +160,7 @@ void Session::PutBackHooks() {
   puts_awaited_ = again.size();
   for (auto& [handle, operation] : again) {
     const std::uint64_t id = NextId();
-    if (operation->has_attach_watch()) {
-      operation->mutable_attach_watch()->set_request_id(id);
-    } else {
-      operation->mutable_attach_validator()->set_request_id(id);
-    }
+    SetIdOfPutBack(operation.get(), id);
     SendPutBack(handle, id, std::move(operation), &Session::OnAttachedAgain);
   }
 }
@@ -181,6 +177,7 @@ void Session::OnAttachedAgain(std::uint64_t handle, const Status& status, const 
 
 void Session::NotPutBack(std::uint64_t handle, const Status& status) {
   std::shared_ptr<Hosted> closure;  // goes outside the lock
+  DropNameListener(handle);
   {
     std::scoped_lock lock(mutex_);
     const auto found = recovery_.registrations().find(handle);

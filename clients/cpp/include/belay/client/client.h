@@ -29,6 +29,7 @@
 
 #include "belay/client/executor.h"
 #include "belay/client/hosting.h"
+#include "belay/client/names.h"
 #include "belay/client/status.h"
 
 namespace belay::client {
@@ -106,6 +107,12 @@ class Handle {
  private:
   std::shared_ptr<Session> session_;
   std::uint64_t id_ = 0;
+};
+
+// A name's being bound to a callback. Letting go of the handle, or the session's end, takes the name back.
+struct Binding {
+  Handle handle;
+  std::uint64_t version = 0;  // of the name, after the bind
 };
 
 struct InvokeOptions {
@@ -187,6 +194,22 @@ class Client {
   // Finds a callback by its public name. Errors: NOT_FOUND.
   Result<Handle> Resolve(const std::string& name);
   void ResolveAsync(const std::string& name, Done<Handle> done);
+
+  // --- Names: names.h ---
+  // A handle that stands for a name, which need not be bound: each call of it goes to the member that the
+  // name's policy chooses then. It can be called, retained and released.
+  Result<Handle> Follow(const std::string& name);
+  void FollowAsync(const std::string& name, Done<Handle> done);
+  // Binds a name to any callback whose handle has the right to bind. Errors: ALREADY_EXISTS, ABORTED (a condition
+  // does not hold), FAILED_PRECONDITION (another policy), RESOURCE_EXHAUSTED, PERMISSION_DENIED.
+  Result<Binding> Bind(std::uint64_t callback, std::string name, BindOptions options = {});
+  void BindAsync(std::uint64_t callback, std::string name, BindOptions options, Done<Binding> done);
+  // Takes a name from a callback, whoever bound it. Errors: NOT_FOUND, PERMISSION_DENIED.
+  Status Unbind(std::uint64_t callback, std::string name);
+  // Has `changed` called with what a name is, now and after changes; those that come faster than they are
+  // read are told as one. The handle is the watch's own.
+  Result<Handle> WatchName(const std::string& name, NameListener changed);
+  void WatchNameAsync(const std::string& name, NameListener changed, Done<Handle> done);
 
   // Another handle to the same callback.
   Result<Handle> Retain(std::uint64_t handle);

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "belay/client/names.h"
 #include "belay/client/status.h"
 #include "belay/rows.hpp"
 
@@ -87,6 +88,8 @@ Handler OnChange(std::function<void(const Row&)> changed);
 struct RegisterOptions {
   std::string label = {};  // what it is for, shown to operators; at most 255 bytes
   std::string name = {};   // public name; empty: none
+  NamePolicy policy = NamePolicy::kSingle;  // of the name
+  OnConflict on_conflict = OnConflict::kFail;
   std::string site = {};   // where it was registered, "file.cc:12"; at most 255 bytes
   // Called once when the closure has been destroyed.
   std::function<void()> on_released = {};
