@@ -211,6 +211,7 @@ grpc::Status AdminService::GetStats(grpc::ServerContext* context, const v1::GetS
   }
   response->set_calls(hub_.stats.calls.load(std::memory_order_relaxed));
   response->set_late_results(hub_.stats.late_results.load(std::memory_order_relaxed));
+  response->set_retries(hub_.stats.retries.load(std::memory_order_relaxed));
   if (const auto store = hub_.broker().store(); store.ok())
     response->set_store_revision((*store)->CurrentRevision());
   response->set_epoch(hub_.epoch());

@@ -75,8 +75,8 @@ HostCall Hub::InvokeAsync(registry::Handle handle, registry::Request request,
   return std::exchange(started_, {});
 }
 
-void Hub::Cancel(HostCall call, const base::Status& why) {
-  if (const auto session = Find(call.session_id)) session->CancelRunning(call.call_id, why);
+void Hub::Cancel(HostCall call, const base::Status& why, OnGiveUp mode) {
+  if (const auto session = Find(call.session_id)) session->CancelRunning(call.call_id, why, mode);
 }
 
 std::int64_t Hub::DeadlineFor(std::uint32_t timeout_ms) const {

@@ -21,6 +21,7 @@
 
 #include "broker/base/clock.h"
 #include "broker/daemon/deadlines.h"
+#include "broker/daemon/exports.h"
 #include "broker/daemon/inbox.h"
 #include "broker/daemon/limits.h"
 #include "broker/daemon/refusal_log.h"
@@ -40,6 +41,7 @@ struct Stats {
   std::atomic<std::uint64_t> late_results{0};        // of calls that nobody waited for any more
   std::atomic<std::uint64_t> ignored_operations{0};  // of kinds that this version does not know
   std::atomic<std::uint64_t> broken_sessions{0};     // ended because the client broke the protocol
+  std::atomic<std::uint64_t> retries{0};             // of calls of names, by another member
 };
 
 // What admin views tell of a session.
@@ -61,6 +63,12 @@ struct SessionView {
 struct HostCall {
   std::uint64_t session_id = 0;
   std::uint64_t call_id = 0;
+};
+
+// What becomes of a call that its host has been sent, when its caller gives it up.
+enum class OnGiveUp : std::uint8_t {
+  kAskHost,    // to give up, too
+  kLeaveHost,  // to finish
 };
 
 using LogFunction = registry::LogFunction;
@@ -107,8 +115,8 @@ class Hub {
   // To be called by the host that takes a call, on the loop's thread.
   void NoteStarted(HostCall call) { started_ = call; }
   // Nobody waits for the call any longer. If its host has not been sent it, it ends now, with `why` and NOT_SENT;
-  // else the host is asked to give up, and still owes a result. Loop's thread only.
-  void Cancel(HostCall call, const base::Status& why);
+  // else what `mode` says is done, and the host still owes a result. Loop's thread only.
+  void Cancel(HostCall call, const base::Status& why, OnGiveUp mode);
   // Absolute, from a wire timeout; 0 stands for the default.
   std::int64_t DeadlineFor(std::uint32_t timeout_ms) const;
 
@@ -141,6 +149,7 @@ class Hub {
 
   Inbox inbox;
   Deadlines deadlines;
+  Exports exports{deadlines};
   Stats stats;
   RefusalLog refusals;
   asio::thread_pool store_workers;

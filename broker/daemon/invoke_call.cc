@@ -7,8 +7,8 @@
 
 #include "broker/daemon/admit.h"
 #include "broker/daemon/grpc_status.h"
+#include "broker/daemon/outcome_wire.h"
 #include "broker/daemon/session.h"
-#include "broker/daemon/status_wire.h"
 
 namespace belay::daemon {
 
@@ -43,7 +43,12 @@ void InvokeCall::Start() {
   if (hub_.draining()) return refuse(ShuttingDown());
   const auto caller = Admit(hub_, context_);
   if (!caller.ok()) return AnswerUnknown(caller.status());
-  if (Status may = caller->permissions.Check(access::Verb::kInvoke, request_.name()); !may.ok()) {
+  // Whoever has a token may what its giver might.
+  const bool is_by_token = !request_.token().empty();
+  const Status may = is_by_token
+                         ? Status()
+                         : caller->permissions.Check(access::Verb::kInvoke, request_.name());
+  if (!may.ok()) {
     hub_.OnDenied(*caller, may);
     return refuse(may);
   }
@@ -59,7 +64,8 @@ void InvokeCall::Start() {
                                                      std::to_string(request_.trace_id().size()) +
                                                      " bytes, must have 16 or none"));
   }
-  const auto handle = hub_.broker().Resolve(request_.name());
+  const auto handle = is_by_token ? hub_.exports.Import(request_.token(), 0)
+                                  : hub_.broker().Resolve(request_.name());
   if (!handle.ok()) return refuse(handle.status());
   account_ = hub_.AccountOf(*caller);
   const std::size_t payload_bytes = request_.payload().size();
@@ -81,6 +87,7 @@ void InvokeCall::Start() {
         });
       });
   host_call_ = host_call;
+  if (is_by_token) (void)registry::Registry::Release(*handle);
 }
 
 std::int64_t InvokeCall::DeadlineNs() const {
@@ -110,7 +117,7 @@ void InvokeCall::OnGone(bool) {
 void InvokeCall::GiveUp(const Status& why) {
   const auto self = shared_from_this();
   // Answers if the call was never sent.
-  hub_.Cancel(host_call_, why);
+  hub_.Cancel(host_call_, why, OnGiveUp::kAskHost);
   Answer({why, Certainty::kSentUnknown, {}});
 }
 
@@ -119,11 +126,7 @@ void InvokeCall::Answer(registry::Outcome outcome) {
   Withdraw();
   charge_ = {};
   self_answered_ = shared_from_this();
-  if (outcome.status.ok()) {
-    response_.set_payload(std::move(outcome.reply));
-  } else {
-    ToWire(outcome.status, outcome.certainty, response_.mutable_status());
-  }
+  SetOutcome(std::move(outcome), response_);
   responder_.Finish(response_, grpc::Status::OK, answered_.tag());
 }
 

@@ -15,6 +15,7 @@ struct Limits {
   std::uint32_t max_handles = 262'144;
   std::uint32_t max_snapshots = 256;         // each keeps old values on disk
   std::uint32_t max_store_requests = 1'024;  // not yet answered
+  std::uint32_t max_exports = 1'024;         // that are not over
 
   // How long a session may outlive its connection, at most; 0: it never does.
   std::int64_t session_grace_ms = 30'000;

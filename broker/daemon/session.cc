@@ -24,6 +24,7 @@ Session::Session(Hub& hub, Peer* peer, Caller caller)
       caller_(std::move(caller)),
       account_(hub.AccountOf(caller_)),
       table_(account_->used.handles),
+      limits_(hub.limits()),
       outbox_(hub.limits().pack_bytes) {}
 
 Session::~Session() = default;
@@ -71,7 +72,7 @@ void Session::Apply(v1::ClientOperation& operation) {
     case Operation::kHello: return;  // dealt with above
     case Operation::kCall: return OnCall(*operation.mutable_call());
     case Operation::kResult: return OnResult(*operation.mutable_result());
-    case Operation::kCancel: return OnCancel(operation.cancel().call_id());
+    case Operation::kCancel: return OnCancel(operation.cancel());
     case Operation::kRegister: return OnRegister(operation.register_());
     case Operation::kRetain:
       return OnRetain(operation.retain().request_id(), operation.retain().handle());
@@ -82,6 +83,8 @@ void Session::Apply(v1::ClientOperation& operation) {
     case Operation::kResolve: return OnResolve(operation.resolve());
     case Operation::kBindName: return names_.OnBind(operation.bind_name());
     case Operation::kUnbindName: return names_.OnUnbind(operation.unbind_name());
+    case Operation::kExportCallback: return OnExport(operation.export_callback());
+    case Operation::kImportCallback: return OnImport(operation.import_callback());
     case Operation::kWatchName: return names_.OnWatch(operation.watch_name());
     case Operation::kAttachWatch: return OnAttachWatch(operation.attach_watch());
     case Operation::kForgetWatch: return OnForgetWatch(operation.forget_watch());
@@ -140,7 +143,9 @@ void Session::OnHello(const v1::Hello& hello) {
   ++account_->used.sessions;
   hub_.Add(shared_from_this());
   Grant(hello);
-  TellWelcome(outbox_.Add().mutable_welcome());
+  v1::Welcome* const welcome = outbox_.Add().mutable_welcome();
+  TellWelcome(welcome);
+  TellFeatures(hello, welcome);
   hub_.Log(registry::LogLevel::kInfo, "session " + std::to_string(id_) + " of \"" + client_name_ +
                                           "\" (" + instance_ + ") opened from " + caller_.peer +
                                           " as " + caller_.identity.ToText());
@@ -196,7 +201,7 @@ void Session::SayGoodbye(const Status& status) {
 
 void Session::EndIfIdle() {
   if (state_ != State::kConnected) return;
-  if (!waiting_.empty() || !running_.empty() || !store_->idle()) return;
+  if (!waiting_.empty() || !routed_.empty() || !running_.empty() || !store_->idle()) return;
   Close(ShuttingDown());
 }
 
@@ -230,7 +235,9 @@ void Session::End() {
   }
   const auto waiting = std::exchange(waiting_, {});
   const Status caller_gone(Code::kCancelled, "the caller's session has ended");
-  for (const auto& [call_id, call] : waiting) hub_.Cancel(call.host_call, caller_gone);
+  for (const auto& [call_id, call] : waiting)
+    hub_.Cancel(call.host_call, caller_gone, OnGiveUp::kAskHost);
+  for (const auto& [call_id, call] : std::exchange(routed_, {})) call->Abandon(caller_gone);
   names_.End();
   for (const auto& [number, entry] : table_.entries()) {
     if (entry.kind == WireTable::Kind::kHosted) hub_.broker().UnbindCallback(entry.handle);
@@ -239,6 +246,7 @@ void Session::End() {
     if (entry.kind == WireTable::Kind::kHosted)
       (void)registry::Registry::Unregister(entry.handle, Code::kHostLost);
   }
+  RevokeExports();
   // Releases every handle that the session holds.
   (void)registry::Registry::CloseOwner(owner_);
   table_.Clear();
@@ -276,7 +284,7 @@ SessionView Session::View() const {
   view.identity = caller_.identity.ToText();
   view.callbacks = hosted_;
   view.handles = table_.size();
-  view.calls_waiting = waiting_.size();
+  view.calls_waiting = waiting_.size() + routed_.size();
   view.calls_running = running_.size();
   view.age_ns = hub_.clock().MonotonicNs() - opened_ns_;
   return view;

@@ -39,6 +39,7 @@
 #include "broker/daemon/hub.h"
 #include "broker/daemon/outbox.h"
 #include "broker/daemon/resume_token.h"
+#include "broker/daemon/routed_call.h"
 #include "broker/daemon/session_names.h"
 #include "broker/daemon/store_wire.h"
 #include "broker/daemon/wire_table.h"
@@ -47,12 +48,16 @@
 namespace belay::v1 {
 class AttachValidator;
 class AttachWatch;
+class Export;
 class ForgetWatch;
 class Call;
 class CallResult;
+class CancelCall;
 class ClientFrame;
 class ClientOperation;
 class Hello;
+class Import;
+class Limits;
 class Register;
 class Reply;
 class Resolve;
@@ -103,7 +108,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // The context of a hosted callback has been released (R5).
   void OnContextReleased(std::uint64_t wire_handle, bool was_announced);
   // Nobody waits any longer for one of the calls that run here, and `why`.
-  void CancelRunning(std::uint64_t call_id, const base::Status& why);
+  void CancelRunning(std::uint64_t call_id, const base::Status& why, OnGiveUp mode);
   // Tokens or the policy are others than they were.
   void OnAccessChanged();
   // An earlier life of the client of `newer`, which has the same identity, has left this behind.
@@ -121,12 +126,16 @@ class Session : public std::enable_shared_from_this<Session> {
   void HoldAndReply(std::uint64_t request_id, const base::Result<registry::Handle>& held,
                     WireTable::Kind kind);
   void AfterAnswer();
+  // True, and the request is answered, unless `may` is OK: what the permissions say of it.
+  bool RefuseUnless(const base::Status& may, std::uint64_t request_id);
   // RESOURCE_EXHAUSTED if the table has no room for one more.
   base::Status CheckRoomForHandle(WireTable::Kind kind) const;
   // There is something new in the outbox.
   void Flush();
 
   Hub& hub() { return hub_; }
+  const Limits& limits() const { return limits_; }
+  const Caller& caller() const { return caller_; }
   std::uint64_t id() const { return id_; }
   const std::string& client_name() const { return client_name_; }
   const Caller& caller() const { return caller_; }
@@ -143,6 +152,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   enum class State { kNew, kConnected, kSuspended, kEnded };
+  enum class WantsReply : std::uint8_t { kNo, kYes };
 
   // Of the lease while connected, of the grace while suspended.
   struct Timer final : Deadlines::Entry {
@@ -177,11 +187,11 @@ class Session : public std::enable_shared_from_this<Session> {
   void EndIfIdle();  // after Goodbye, once no call and no store request is left
   void SayGoodbye(const base::Status& status);
   bool RefuseWhileDraining(std::uint64_t request_id);
-  // True, and the request is answered, unless `may` is OK: what the permissions say of it.
-  bool RefuseUnless(const base::Status& may, std::uint64_t request_id);
   // session_life.cc
   void Grant(const v1::Hello& hello);
+  void GrantLimits(const v1::Limits& wishes);
   void TellWelcome(v1::Welcome* welcome) const;
+  static void TellFeatures(const v1::Hello& hello, v1::Welcome* welcome);
   static bool IsResume(const v1::ClientFrame& frame);
   void OnResume(const v1::ClientFrame& frame);
   void RefuseResume(const base::Status& why);
@@ -193,15 +203,22 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // session_calls.cc
   void OnCall(v1::Call& call);
-  void OnCancel(std::uint64_t call_id);
+  registry::Request MakeRequest(v1::Call& call) const;
+  void OnCancel(const v1::CancelCall& cancel);
   void OnResult(v1::CallResult& result);
   void OnOutcome(std::uint64_t call_id, registry::Outcome outcome);
   void OnWaitedTooLong(std::uint64_t call_id);
   void OnRanTooLong(std::uint64_t call_id);
-  void StopWaiting(std::uint64_t call_id, const base::Status& status);
+  void StopWaiting(std::uint64_t call_id, const base::Status& status, OnGiveUp mode);
   bool TakeBack(const Running& running);
   base::Status HostGone() const;
   void SendResult(std::uint64_t call_id, registry::Outcome outcome);
+
+  // session_routes.cc
+  void Route(v1::Call& call);
+  void OnRouted(std::uint64_t call_id, WantsReply wants_reply, RoutedCall::Answer answer);
+  void CancelRouted(const v1::CancelCall& cancel, const base::Status& why);
+  static OnGiveUp OnGiveUpOf(const v1::CancelCall& cancel);
 
   // session_handles.cc
   void OnRegister(const v1::Register& request);
@@ -209,6 +226,12 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnRelease(std::uint64_t request_id, std::uint64_t wire_handle);
   void OnUnregister(std::uint64_t request_id, std::uint64_t wire_handle);
   void OnResolve(const v1::Resolve& request);
+
+  // session_tokens.cc
+  void OnExport(const v1::Export& request);
+  void OnImport(const v1::Import& request);
+  void RevokeExport(std::uint64_t number);
+  void RevokeExports();
 
   // session_hooks.cc
   template <typename Request, typename Options>
@@ -236,6 +259,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string instance_;
   std::uint64_t incarnation_ = 0;
   State state_ = State::kNew;
+  Limits limits_;               // what this session is held to
   std::uint32_t grace_ms_ = 0;  // 0: it ends with its connection
   std::uint32_t lease_ms_ = 0;  // 0: silence is no loss
   std::optional<ResumeToken> token_;
@@ -245,11 +269,14 @@ class Session : public std::enable_shared_from_this<Session> {
   registry::Handle owner_ = 0;
   WireTable table_;
   SessionNames names_{*this};
+  std::unordered_map<std::uint64_t, std::string> exported_;  // the tokens, by the exports' numbers
   std::uint32_t hosted_ = 0;  // callbacks whose contexts are not yet released
   Outbox outbox_;
   std::uint64_t received_ = 0;
   std::uint64_t acked_ = 0;
   std::unordered_map<std::uint64_t, Waiting> waiting_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<RoutedCall>>
+      routed_;  // none of them in waiting_
   std::unordered_map<std::uint64_t, Running> running_;
   std::uint64_t last_host_call_ = 0;
   std::shared_ptr<StoreQueue> store_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "belay/v1/session.pb.h"
+#include "broker/daemon/outcome_wire.h"
 #include "broker/daemon/session.h"
 #include "broker/daemon/status_wire.h"
 
@@ -36,20 +37,20 @@ Status TooLate() {
 
 void Session::OnCall(v1::Call& call) {
   const std::uint64_t call_id = call.call_id();
-  if (waiting_.contains(call_id)) {
+  if (waiting_.contains(call_id) || (!routed_.empty() && routed_.contains(call_id))) {
     return Break(
         Status(Code::kInvalidArgument,
                "call_id " + std::to_string(call_id) + " is in use by a call not yet answered",
                "CALL_ID_IN_USE"));
   }
   const auto refuse = [&](Status status) {
-    SendResult(call_id, {std::move(status), Certainty::kNotSent, {}});
+    if (!call.no_reply()) SendResult(call_id, {std::move(status), Certainty::kNotSent, {}});
   };
-  const Limits& limits = hub_.limits();
+  const Limits& limits = limits_;
   if (hub_.draining()) return refuse(ShuttingDown());
-  if (waiting_.size() >= limits.max_calls_in_flight) {
+  if (waiting_.size() + routed_.size() >= limits.max_calls_in_flight) {
     return refuse(Status(Code::kResourceExhausted,
-                         std::to_string(waiting_.size()) +
+                         std::to_string(waiting_.size() + routed_.size()) +
                              " calls are in flight, max_calls_in_flight is " +
                              std::to_string(limits.max_calls_in_flight),
                          "TOO_MANY_CALLS"));
@@ -62,15 +63,11 @@ void Session::OnCall(v1::Call& call) {
         "trace_id has " + std::to_string(call.trace_id().size()) + " bytes, must have 16 or none"));
   }
   const auto entry = table_.FindCallback(call.handle());
-  if (!entry.ok()) return refuse(entry.status());
+  if (!entry.ok() || call.no_reply()) return Route(call);
   const std::size_t payload_bytes = call.payload().size();
   if (Status may = account_->CheckCall(payload_bytes, hub_.clock()); !may.ok()) return refuse(may);
 
-  registry::Request request;
-  request.payload = std::move(*call.mutable_payload());
-  request.trace_id = std::move(*call.mutable_trace_id());
-  request.deadline_ns = hub_.DeadlineFor(call.timeout_ms());
-  request.caller = client_name_;
+  registry::Request request = MakeRequest(call);
   Waiting& waiting = waiting_[call_id];
   waiting.session = this;
   waiting.call_id = call_id;
@@ -91,6 +88,15 @@ void Session::OnCall(v1::Call& call) {
     found->second.host_call = host_call;
 }
 
+registry::Request Session::MakeRequest(v1::Call& call) const {
+  registry::Request request;
+  request.payload = std::move(*call.mutable_payload());
+  request.trace_id = std::move(*call.mutable_trace_id());
+  request.deadline_ns = hub_.DeadlineFor(call.timeout_ms());
+  request.caller = client_name_;
+  return request;
+}
+
 void Session::OnOutcome(std::uint64_t call_id, registry::Outcome outcome) {
   const auto found = waiting_.find(call_id);
   if (found == waiting_.end()) {
@@ -102,17 +108,23 @@ void Session::OnOutcome(std::uint64_t call_id, registry::Outcome outcome) {
   if (hub_.draining()) EndIfIdle();
 }
 
-void Session::OnCancel(std::uint64_t call_id) {
-  if (!waiting_.contains(call_id)) return;  // crossed its result on the way
-  StopWaiting(call_id, Status(Code::kCancelled, "the caller cancelled the call"));
+void Session::OnCancel(const v1::CancelCall& cancel) {
+  const Status why(Code::kCancelled, "the caller cancelled the call");
+  const auto found = waiting_.find(cancel.call_id());
+  if (found == waiting_.end()) return CancelRouted(cancel, why);
+  if (cancel.mode() == v1::CANCEL_MODE_WAIT)
+    return hub_.Cancel(found->second.host_call, why, OnGiveUp::kAskHost);
+  StopWaiting(cancel.call_id(), why, OnGiveUpOf(cancel));
 }
 
-void Session::OnWaitedTooLong(std::uint64_t call_id) { StopWaiting(call_id, TooLate()); }
+void Session::OnWaitedTooLong(std::uint64_t call_id) {
+  StopWaiting(call_id, TooLate(), OnGiveUp::kAskHost);
+}
 
 // REQUIRES: the call is waited for.
-void Session::StopWaiting(std::uint64_t call_id, const Status& status) {
+void Session::StopWaiting(std::uint64_t call_id, const Status& status, OnGiveUp mode) {
   const HostCall host_call = waiting_.at(call_id).host_call;
-  hub_.Cancel(host_call, status);
+  hub_.Cancel(host_call, status, mode);
   if (waiting_.erase(call_id) == 0) return;  // it was taken back, and has its outcome
   SendResult(call_id, {status, Certainty::kSentUnknown, {}});
   if (hub_.draining()) EndIfIdle();
@@ -122,18 +134,14 @@ void Session::SendResult(std::uint64_t call_id, registry::Outcome outcome) {
   v1::CallResult& result =
       *outbox_.Add(outcome.reply.size() + outcome.status.message().size()).mutable_result();
   result.set_call_id(call_id);
-  if (outcome.status.ok()) {
-    result.set_payload(std::move(outcome.reply));
-  } else {
-    ToWire(outcome.status, outcome.certainty, result.mutable_status());
-  }
+  SetOutcome(std::move(outcome), result);
   Flush();
 }
 
 // --- As a host ---
 
 void Session::StartHosted(std::uint64_t wire_handle, std::unique_ptr<registry::AsyncCall> call) {
-  const Limits& limits = hub_.limits();
+  const Limits& limits = limits_;
   if (ended()) {
     call->Finish({HostGone(), Certainty::kNotSent, {}});
     return;
@@ -202,17 +210,20 @@ void Session::OnResult(v1::CallResult& result) {
   registry::Outcome outcome{{}, Certainty::kStarted, {}};
   if (result.has_status() && result.status().code() != 0) {
     outcome.status = FromHost(result.status());
-  } else if (result.payload().size() > hub_.limits().max_payload_bytes) {
-    outcome.status = PayloadTooLarge("reply", result.payload().size(), hub_.limits());
+    outcome.reply = CalleeErrorOf(result.status());
+  } else if (result.payload().size() > limits_.max_payload_bytes) {
+    outcome.status = PayloadTooLarge("reply", result.payload().size(), limits_);
   } else {
     outcome.reply = std::move(*result.mutable_payload());
   }
   call->Finish(std::move(outcome));
 }
 
-void Session::OnRanTooLong(std::uint64_t call_id) { CancelRunning(call_id, TooLate()); }
+void Session::OnRanTooLong(std::uint64_t call_id) {
+  CancelRunning(call_id, TooLate(), OnGiveUp::kAskHost);
+}
 
-void Session::CancelRunning(std::uint64_t call_id, const Status& why) {
+void Session::CancelRunning(std::uint64_t call_id, const Status& why, OnGiveUp mode) {
   const auto found = running_.find(call_id);
   if (ended() || found == running_.end()) return;
   Running& running = found->second;
@@ -223,7 +234,7 @@ void Session::CancelRunning(std::uint64_t call_id, const Status& why) {
     if (hub_.draining()) EndIfIdle();
     return;
   }
-  if (std::exchange(running.was_cancelled, true)) return;
+  if (mode == OnGiveUp::kLeaveHost || std::exchange(running.was_cancelled, true)) return;
   running.Withdraw();
   outbox_.Add().mutable_cancel()->set_call_id(call_id);
   Flush();

@@ -25,7 +25,7 @@ Status CheckText(std::string_view what, const std::string& text) {
 }  // namespace
 
 Status Session::CheckRoomForHandle(WireTable::Kind kind) const {
-  const Limits& limits = hub_.limits();
+  const Limits& limits = limits_;
   if (kind == WireTable::Kind::kSnapshot && table_.snapshots() >= limits.max_snapshots) {
     return Status(Code::kResourceExhausted,
                   "the session has " + std::to_string(table_.snapshots()) +
@@ -127,12 +127,17 @@ void Session::OnResolve(const v1::Resolve& request) {
 void Session::OnRelease(std::uint64_t request_id, std::uint64_t wire_handle) {
   const auto found = table_.Find(wire_handle);
   if (!found.ok()) return ReplyStatus(request_id, found.status());
+  const WireTable::Kind kind = (*found)->kind;
   if ((*found)->handle == 0) {
-    names_.Release(wire_handle);
+    if (kind == WireTable::Kind::kExport) {
+      RevokeExport(wire_handle);
+    } else {
+      names_.Release(wire_handle);
+    }
     return ReplyStatus(request_id, {});
   }
   // The name goes with its registrant's handle: else it would keep the callback alive for ever.
-  if ((*found)->kind == WireTable::Kind::kHosted) hub_.broker().UnbindCallback((*found)->handle);
+  if (kind == WireTable::Kind::kHosted) hub_.broker().UnbindCallback((*found)->handle);
   const Status released = Registry::Release((*found)->handle);
   table_.Erase(wire_handle);
   ReplyStatus(request_id, released);

@@ -5,6 +5,7 @@
 // with the numbers that it had; a number that has been applied is dropped. So each operation has its effect
 // once, in either direction.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "belay/v1/session.pb.h"
@@ -23,7 +24,29 @@ std::string Ms(std::uint32_t duration_ms) { return std::to_string(duration_ms) +
 
 }  // namespace
 
+// None of them may grow beyond what the broker bears.
+void Session::GrantLimits(const v1::Limits& wishes) {
+  const auto lower = [](std::uint32_t& limit, std::uint32_t wish) {
+    if (wish != 0) limit = std::min(limit, wish);
+  };
+  lower(limits_.max_payload_bytes, wishes.max_payload_bytes());
+  lower(limits_.max_calls_in_flight, wishes.max_calls_in_flight());
+  lower(limits_.max_handles, wishes.max_handles());
+  lower(limits_.max_snapshots, wishes.max_snapshots());
+  lower(limits_.max_store_requests, wishes.max_store_requests());
+  lower(limits_.max_exports, wishes.max_exports());
+}
+
+void Session::TellFeatures(const v1::Hello& hello, v1::Welcome* welcome) {
+  constexpr std::array<std::string_view, 4> kFeatures = {"callee-errors", "names", "routes",
+                                                         "tokens"};
+  for (const std::string& wanted : hello.features()) {
+    if (std::ranges::find(kFeatures, wanted) != kFeatures.end()) welcome->add_features(wanted);
+  }
+}
+
 void Session::Grant(const v1::Hello& hello) {
+  GrantLimits(hello.limits());
   const Limits& limits = hub_.limits();
   const auto at_most = [](std::uint32_t wanted_ms, std::int64_t bound_ms) {
     return static_cast<std::uint32_t>(std::min<std::int64_t>(wanted_ms, bound_ms));
@@ -38,7 +61,7 @@ void Session::Grant(const v1::Hello& hello) {
 }
 
 void Session::TellWelcome(v1::Welcome* welcome) const {
-  const Limits& limits = hub_.limits();
+  const Limits& limits = limits_;
   welcome->set_session_id(id_);
   welcome->set_protocol_version(kProtocolVersion);
   welcome->set_epoch(hub_.epoch());
@@ -52,6 +75,7 @@ void Session::TellWelcome(v1::Welcome* welcome) const {
   wire.set_max_handles(limits.max_handles);
   wire.set_max_snapshots(limits.max_snapshots);
   wire.set_max_store_requests(limits.max_store_requests);
+  wire.set_max_exports(limits.max_exports);
 }
 
 void Session::Flush() {

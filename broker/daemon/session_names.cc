@@ -39,6 +39,9 @@ void SessionNames::OnBind(const v1::BindName& request) {
   const std::uint64_t request_id = request.request_id();
   const auto refuse = [&](const Status& why) { session_.ReplyStatus(request_id, why); };
   if (session_.hub().draining()) return refuse(ShuttingDown());
+  const access::Permissions& allowed = session_.caller().permissions;
+  if (session_.RefuseUnless(allowed.Check(access::Verb::kRegister, request.name()), request_id))
+    return;
   const auto entry = session_.table().FindCallback(request.handle());
   if (!entry.ok()) return refuse(entry.status());
   auto options = ToBindOptions(request.policy(), request.on_conflict());
@@ -65,12 +68,15 @@ void SessionNames::OnBind(const v1::BindName& request) {
 }
 
 void SessionNames::OnUnbind(const v1::UnbindName& request) {
+  const access::Permissions& allowed = session_.caller().permissions;
+  if (session_.RefuseUnless(allowed.Check(access::Verb::kRegister, request.name()),
+                            request.request_id()))
+    return;
   const auto entry = session_.table().FindCallback(request.handle());
   if (!entry.ok()) return session_.ReplyStatus(request.request_id(), entry.status());
   std::uint32_t rights = 0;
   Status status = engine::CheckMayBind((*entry)->handle, &rights);
-  if (status.ok())
-    status = session_.hub().broker().UnbindMember(request.name(), (*entry)->handle);
+  if (status.ok()) status = session_.hub().broker().UnbindMember(request.name(), (*entry)->handle);
   session_.ReplyStatus(request.request_id(), status);
 }
 
@@ -96,12 +102,16 @@ const std::string* SessionNames::Followed(std::uint64_t number) const {
 // --- Names that are watched ---
 
 void SessionNames::OnWatch(const v1::WatchName& request) {
+  const access::Permissions& allowed = session_.caller().permissions;
+  if (session_.RefuseUnless(allowed.Check(access::Verb::kResolve, request.name()),
+                            request.request_id()))
+    return;
   const auto number = Insert(WireTable::Kind::kNameWatch, {});
   if (!number.ok()) return session_.ReplyStatus(request.request_id(), number.status());
   // Whoever changes the name may be in the middle of something, on this thread or another.
   auto watch = session_.hub().broker().WatchName(
-      request.name(), [weak = session_.weak_from_this(), &inbox = session_.hub().inbox,
-                       number = *number] {
+      request.name(),
+      [weak = session_.weak_from_this(), &inbox = session_.hub().inbox, number = *number] {
         inbox.Post([weak, number] {
           if (const auto session = weak.lock()) session->names().OnChanged(number);
         });
@@ -139,10 +149,9 @@ void SessionNames::Tell(std::uint64_t number, Use& use) {
   auto told = [weak = session_.weak_from_this(), number] {
     if (const auto session = weak.lock()) session->names().OnTold(number);
   };
-  v1::NameChanged& change =
-      *session_.outbox()
-           .Add(use.name.size() + state.owner_name.size(), std::move(told))
-           .mutable_name_changed();
+  v1::NameChanged& change = *session_.outbox()
+                                 .Add(use.name.size() + state.owner_name.size(), std::move(told))
+                                 .mutable_name_changed();
   change.set_handle(number);
   change.set_name(use.name);
   change.set_version(state.version);

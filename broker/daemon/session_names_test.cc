@@ -24,8 +24,9 @@ class SessionNamesTest : public SessionTest {
     });
     return client.Reply().handle();
   }
-  static v1::Reply Bind(Client& client, std::uint64_t handle, const std::string& name,
-                        const std::function<void(v1::BindName&)>& more = [](v1::BindName&) {}) {
+  static v1::Reply Bind(
+      Client& client, std::uint64_t handle, const std::string& name,
+      const std::function<void(v1::BindName&)>& more = [](v1::BindName&) {}) {
     client.Send([&](auto& operation) {
       operation.mutable_bind_name()->set_handle(handle);
       operation.mutable_bind_name()->set_name(name);
@@ -63,10 +64,10 @@ TEST_F(SessionNamesTest, W8_ConflictsAreAnsweredAsTheBindSays) {
             0U);
   a.Call(1, a.Resolve("pool"));
   EXPECT_EQ(b.Next().call().handle(), mine);
-  EXPECT_EQ(Reason(Bind(b, mine, "x", [](v1::BindName& bind) {
-              bind.set_policy(static_cast<v1::NamePolicy>(9));
-            })),
-            "INVALID_ARGUMENT");
+  EXPECT_EQ(
+      Reason(Bind(b, mine, "x",
+                  [](v1::BindName& bind) { bind.set_policy(static_cast<v1::NamePolicy>(9)); })),
+      "INVALID_ARGUMENT");
 }
 
 TEST_F(SessionNamesTest, W8_CompareAndBindLosesNoRace) {
@@ -185,8 +186,8 @@ TEST_F(SessionNamesTest, W8_WhenASessionEndsItsNamesAreFreeBeforeItsCallersAreAn
 
 TEST_F(SessionNamesTest, R2_OneReferenceCountOverThisProcessAndOthers) {
   const auto owner = hub->broker().registry().OpenOwner("program");
-  const auto local = engine::Probe::Native(
-      *owner, [](const registry::Request& request, std::string* reply) {
+  const auto local =
+      engine::Probe::Native(*owner, [](const registry::Request& request, std::string* reply) {
         *reply = request.payload + "!";
         return base::Status();
       });

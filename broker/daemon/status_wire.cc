@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxReasonBytes = 64;
 constexpr std::size_t kMaxReasons = 4'096;
+constexpr std::size_t kMaxCalleeErrorBytes = 4'096;
 
 // A Status refers to its reason, which is a literal wherever the broker itself fails. Those of hosts are
 // kept here for good: programs have few, and what is more than that is not told apart.
@@ -53,6 +54,13 @@ Status FromHost(const v1::Status& wire) {
   // CodeName's texts are literals.
   if (reason.empty()) reason = base::CodeName(static_cast<Code>(wire.code()));
   return Status(Code::kCallbackFailed, wire.message(), reason);
+}
+
+std::string CalleeErrorOf(const v1::Status& wire) {
+  v1::CalleeError error;
+  if (wire.callee().ByteSizeLong() <= kMaxCalleeErrorBytes) error = wire.callee();
+  error.set_code(wire.code());
+  return error.SerializeAsString();
 }
 
 std::string Printable(std::string_view text) {

@@ -22,6 +22,8 @@ void ToWire(const base::Status& status, registry::Certainty certainty, v1::Statu
 // What callers get for the status with which a host ended a call: CALLBACK_FAILED with the host's
 // reason and message; OK for an absent one.
 base::Status FromHost(const v1::Status& wire);
+// What else it tells, as a CalleeError in bytes: what a failed call has in the place of a reply.
+std::string CalleeErrorOf(const v1::Status& wire);
 
 // `text` with whatever could disturb a log line or a terminal made visible, cut at 255 bytes.
 std::string Printable(std::string_view text);

@@ -17,11 +17,11 @@ StoreQueue::StoreQueue(Session& session)
       waiting_writes_(asio::make_strand(hub_.hook_workers.get_executor())) {}
 
 Status StoreQueue::CheckRoom() const {
-  if (unanswered_ < hub_.limits().max_store_requests) return {};
+  const std::uint32_t most = session_->limits().max_store_requests;
+  if (unanswered_ < most) return {};
   return Status(Code::kResourceExhausted,
                 std::to_string(unanswered_) +
-                    " store requests are unanswered, max_store_requests is " +
-                    std::to_string(hub_.limits().max_store_requests),
+                    " store requests are unanswered, max_store_requests is " + std::to_string(most),
                 "TOO_MANY_STORE_REQUESTS");
 }
 

@@ -16,6 +16,7 @@ const char* KindName(WireTable::Kind kind) {
     case WireTable::Kind::kCallback: return "callback";
     case WireTable::Kind::kSubscription: return "subscription";
     case WireTable::Kind::kSnapshot: return "snapshot";
+    case WireTable::Kind::kExport: return "export";
     case WireTable::Kind::kName: return "name";
     case WireTable::Kind::kBinding: return "binding";
     case WireTable::Kind::kNameWatch: return "watch of a name";

@@ -25,7 +25,8 @@ class WireTable {
     kCallback,      // any other reference to a callback
     kSubscription,  // a watch or a validator
     kSnapshot,
-    kName,       // a name that is followed; these three are SessionNames', and have no registry handle
+    kExport,  // of a callback, by a token; this one and those below have no registry handle of their own
+    kName,       // a name that is followed; these three are SessionNames'
     kBinding,    // of a name to a callback
     kNameWatch,  // of a name
   };

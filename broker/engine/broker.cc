@@ -194,9 +194,7 @@ Result<std::shared_ptr<NameWatch>> Broker::WatchName(std::string_view name,
   return parts_->names->Watch(name, std::move(changed));
 }
 
-void Broker::UnwatchName(const std::shared_ptr<NameWatch>& watch) {
-  parts_->names->Unwatch(watch);
-}
+void Broker::UnwatchName(const std::shared_ptr<NameWatch>& watch) { parts_->names->Unwatch(watch); }
 
 NameState Broker::LookAtName(NameWatch& watch) { return parts_->names->Look(watch); }
 

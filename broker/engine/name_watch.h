@@ -42,7 +42,8 @@ class NameWatch {
   const std::string name_;
   const std::function<void()> changed_;
   State state_ = State::kQuiet;
-  std::shared_ptr<NameWatch> next_;  // while listed: a list needs no memory where names lose members
+  std::shared_ptr<NameWatch>
+      next_;  // while listed: a list needs no memory where names lose members
 };
 
 }  // namespace belay::engine

@@ -77,6 +77,7 @@ int RunStats(const Context& context) {
   table.AddRow({"calls", std::to_string(stats.calls())});
   table.AddRow({"calls in flight", std::to_string(stats.calls_in_flight())});
   table.AddRow({"late results", std::to_string(stats.late_results())});
+  table.AddRow({"retries", std::to_string(stats.retries())});
   table.AddRow({"store revision", std::to_string(stats.store_revision())});
   table.AddRow({"epoch", std::to_string(stats.epoch())});
   for (const v1::RefusalCount& refusal : stats.refusals())
