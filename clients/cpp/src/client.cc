@@ -144,9 +144,9 @@ Result<std::string> Client::Invoke(std::uint64_t handle, std::string payload,
   });
 }
 
-void Client::InvokeAsync(std::uint64_t handle, std::string payload, InvokeOptions options,
-                         Done<std::string> done) {
-  session_->SendCall(handle, std::move(payload), std::move(options), std::move(done));
+std::uint64_t Client::InvokeAsync(std::uint64_t handle, std::string payload, InvokeOptions options,
+                                  Done<std::string> done) {
+  return session_->SendCall(handle, std::move(payload), std::move(options), std::move(done));
 }
 
 Status Client::DetachWatch(std::uint64_t watch) {

@@ -16,6 +16,8 @@ std::uint64_t IdOf(const v1::ClientOperation& operation) {
     case Case::kBindName: return operation.bind_name().request_id();
     case Case::kUnbindName: return operation.unbind_name().request_id();
     case Case::kWatchName: return operation.watch_name().request_id();
+    case Case::kExportCallback: return operation.export_callback().request_id();
+    case Case::kImportCallback: return operation.import_callback().request_id();
     case Case::kAttachWatch: return operation.attach_watch().request_id();
     case Case::kDetachWatch: return operation.detach_watch().request_id();
     case Case::kForgetWatch: return operation.forget_watch().request_id();
@@ -102,6 +104,7 @@ bool Recovery::Translate(v1::ClientOperation* operation) const {
       break;
     }
     case Case::kUnbindName: translate(operation->mutable_unbind_name()); break;
+    case Case::kExportCallback: translate(operation->mutable_export_callback()); break;
     case Case::kAttachWatch: translate(operation->mutable_attach_watch()); break;
     case Case::kAttachValidator: translate(operation->mutable_attach_validator()); break;
     case Case::kDetachWatch: translate(operation->mutable_detach_watch()); break;

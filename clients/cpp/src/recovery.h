@@ -71,7 +71,8 @@ class Recovery {
   std::uint64_t generation_ = 0;
   std::map<std::uint64_t, Registration> registrations_;
   std::map<std::uint64_t, Attachment> attachments_;
-  std::unordered_map<std::uint64_t, std::uint64_t> put_back_;  // the present numbers by the program's
+  std::unordered_map<std::uint64_t, std::uint64_t>
+      put_back_;  // the present numbers by the program's
   std::unordered_map<std::uint64_t, std::uint64_t> known_as_;  // and the other way round
 };
 

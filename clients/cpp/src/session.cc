@@ -28,10 +28,6 @@ std::string DefaultInstance() {
   return std::string(host) + ":" + std::to_string(getpid());
 }
 
-Status JustEnded() {
-  return Status(Code::kUnavailable, "the session is over", kConnectionFailed, Certainty::kNotSent);
-}
-
 // The same for all clients of a process, which so do not take over from one another.
 std::uint64_t ProcessIncarnation() {
   using std::chrono::system_clock;
@@ -171,15 +167,13 @@ Status Session::CheckCall(const std::string& payload) const {
   return Status();
 }
 
-void Session::SendCall(std::uint64_t handle, std::string payload, InvokeOptions options,
-                       CallDone done) {
+std::uint64_t Session::SendCall(std::uint64_t handle, std::string payload, InvokeOptions options,
+                                CallDone done, std::shared_ptr<std::vector<MemberReply>> replies) {
   const std::uint64_t id = NextId();
+  const std::uint32_t timeout_ms = options.timeout_ms;
   auto operation = std::make_unique<v1::ClientOperation>();
   v1::Call& call = *operation->mutable_call();
-  call.set_call_id(id);
-  call.set_handle(handle);
-  call.set_timeout_ms(options.timeout_ms);
-  if (!options.trace_id.empty()) call.set_trace_id(std::move(options.trace_id));
+  FillCall(&call, id, handle, std::move(options));
   bool is_timer_needed = false;
   Status refused;
   std::uint64_t generation = 0;
@@ -191,17 +185,22 @@ void Session::SendCall(std::uint64_t handle, std::string payload, InvokeOptions 
     if (refused.ok()) {
       PendingCall& pending = unanswered_.calls[id];
       pending.done = std::move(done);
-      if (options.timeout_ms != 0) {
-        pending.give_up = Clock::now() + std::chrono::milliseconds(options.timeout_ms) + kGrace;
+      pending.replies = std::move(replies);
+      if (timeout_ms != 0) {
+        pending.give_up = Clock::now() + std::chrono::milliseconds(timeout_ms) + kGrace;
         is_timer_needed = timed_calls_++ == 0;
       }
     }
   }
-  if (!refused.ok()) return done(std::move(refused));
+  if (!refused.ok()) {
+    done(std::move(refused));
+    return id;
+  }
   if (is_timer_needed) stream_.ArmTimer(kSweepMs);
-  if (operation == nullptr || stream_.Send(std::move(operation), generation)) return;
+  if (operation == nullptr || stream_.Send(std::move(operation), generation)) return id;
   std::optional<PendingCall> pending = TakeCall(id);
   if (pending) pending->done(JustEnded());
+  return id;
 }
 
 void Session::SendPing(std::function<void(Status)> done) {

@@ -56,6 +56,11 @@ inline Status WithCertainty(Status status, Certainty certainty) {
   return status;
 }
 
+// Of what the session's end has beaten to it.
+inline Status JustEnded() {
+  return Status(Code::kUnavailable, "the session is over", kConnectionFailed, Certainty::kNotSent);
+}
+
 class Session final : public Stream::Listener, public std::enable_shared_from_this<Session> {
  public:
   using ReplyDone =
@@ -78,7 +83,13 @@ class Session final : public Stream::Listener, public std::enable_shared_from_th
   void SendRequest(std::uint64_t id, Operation operation, ReplyDone done, RowSink rows = {});
   void SendRegister(std::uint64_t id, Operation operation, std::shared_ptr<Hosted> hosted,
                     ReplyDone done);
-  void SendCall(std::uint64_t handle, std::string payload, InvokeOptions options, CallDone done);
+  // The call's id. `replies` gets what the members answer if the handle follows a name for broadcast; null: then
+  // they are dropped.
+  std::uint64_t SendCall(std::uint64_t handle, std::string payload, InvokeOptions options,
+                         CallDone done,
+                         std::shared_ptr<std::vector<MemberReply>> replies = nullptr);
+  Status SendPost(std::uint64_t handle, std::string payload, InvokeOptions options);
+  void SendCancel(std::uint64_t call_id, CancelMode mode);
   void SendPing(std::function<void(Status)> done);
   void SendWatchName(const std::string& name, NameListener changed, ReplyDone done);
   // Releases a handle without waiting; from destructors.
@@ -106,6 +117,7 @@ class Session final : public Stream::Listener, public std::enable_shared_from_th
   };
   struct PendingCall {
     CallDone done;
+    std::shared_ptr<std::vector<MemberReply>> replies;  // of a broadcast; else null
     Clock::time_point give_up = Clock::time_point::max();
   };
   struct Offered {
@@ -129,6 +141,9 @@ class Session final : public Stream::Listener, public std::enable_shared_from_th
   void OnCancel(std::uint64_t call_id);
   void OnReleased(std::uint64_t handle);
   void OnGoodbye(const v1::Goodbye& goodbye);
+  static void FillCall(v1::Call* call, std::uint64_t id, std::uint64_t handle,
+                       InvokeOptions options);
+  static void TakeReplies(v1::CallResult& result, std::vector<MemberReply>* replies);
   void OnNameChanged(const v1::NameChanged& change);
   void DropNameListener(std::uint64_t handle);
   // Why an operation, or a call, may not even be queued; OK if it may. REQUIRES: mutex_ held

@@ -62,6 +62,7 @@ void Session::OnResult(v1::CallResult& result) {
     late_results_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
+  if (pending->replies != nullptr) TakeReplies(result, pending->replies.get());
   Status status = FromWire(result.status());
   if (status.ok()) {
     pending->done(std::move(*result.mutable_payload()));

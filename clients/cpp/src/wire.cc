@@ -1,6 +1,8 @@
 // Statuses to and from the wire.
 #include "clients/cpp/src/wire.h"
 
+#include <memory>
+
 #include "belay/v1/status.pb.h"
 
 namespace belay::client {
@@ -19,8 +21,16 @@ Certainty CertaintyFromWire(v1::Certainty certainty) {
 
 Status FromWire(const v1::Status& wire) {
   if (wire.code() == 0) return Status();
-  return Status(CodeFromWire(wire.code()), wire.message(), wire.reason(),
+  Status status(CodeFromWire(wire.code()), wire.message(), wire.reason(),
                 CertaintyFromWire(wire.certainty()));
+  if (wire.has_callee()) {
+    const auto callee = std::make_shared<CalleeError>();
+    callee->code = wire.callee().code();
+    callee->domain = wire.callee().domain();
+    for (const auto& [key, value] : wire.callee().metadata()) callee->metadata[key] = value;
+    status.callee = callee;
+  }
+  return status;
 }
 
 void ToWire(const Status& status, v1::Status* wire) {
@@ -28,6 +38,10 @@ void ToWire(const Status& status, v1::Status* wire) {
   wire->set_reason(std::string(status.Reason()));
   wire->set_message(status.message);
   wire->set_certainty(static_cast<v1::Certainty>(status.certainty));
+  if (status.callee == nullptr) return;
+  wire->mutable_callee()->set_domain(status.callee->domain);
+  auto& metadata = *wire->mutable_callee()->mutable_metadata();
+  for (const auto& [key, value] : status.callee->metadata) metadata[key] = value;
 }
 
 Status FromGrpc(int code, const std::string& message) {

@@ -118,6 +118,41 @@ struct Binding {
 struct InvokeOptions {
   std::uint32_t timeout_ms = 0;  // 0: the broker's default
   std::string trace_id = {};     // 16 bytes, passed through; empty: none
+  // Of a handle that follows a name: how many members are tried until one answers; at most 16. Another is
+  // tried when one cannot have run, and if the call is idempotent also when its host was lost with it.
+  std::uint32_t max_attempts = 1;
+  bool idempotent = false;  // to run twice does no harm
+};
+
+// What one member of a name for broadcast has answered.
+struct MemberReply {
+  std::string owner;  // client name of its host
+  std::string label;
+  Result<std::string> reply;
+};
+
+struct Broadcast {
+  Status status;  // OK if all have answered, well or badly; else why not, and so for those members
+  std::vector<MemberReply> replies;  // in the order of binding
+};
+
+// What becomes of a call that is given up. One that no host was sent is taken back in each mode.
+enum class CancelMode : std::uint8_t {
+  kAsk,     // it ends with CANCELLED at once; the host is asked to give up
+  kForget,  // it ends with CANCELLED at once; the host may finish
+  kWait,    // the host is asked to give up, and the call ends with what it answers
+};
+
+struct ExportOptions {
+  std::uint32_t uses = 1;         // how many imports it is good for
+  std::uint32_t ttl_ms = 60'000;  // at most a day
+  std::uint32_t rights = 0;       // BELAY_RIGHT_...; 0: those of the handle but to unregister
+};
+
+// A token by which others get at a callback. Letting go of the handle, or the session's end, revokes it.
+struct Exported {
+  Handle handle;
+  std::string token;  // 32 bytes; a secret
 };
 
 // Of the conditions at most one.
@@ -226,8 +261,23 @@ class Client {
   // Invokes a callback. A failed call says in Status::certainty how far it got. When the broker does
   // not answer in time by itself, the call ends here with DEADLINE_EXCEEDED up to a second later.
   Result<std::string> Invoke(std::uint64_t handle, std::string payload, InvokeOptions options = {});
-  void InvokeAsync(std::uint64_t handle, std::string payload, InvokeOptions options,
-                   Done<std::string> done);
+  // The call's id, for Cancel().
+  std::uint64_t InvokeAsync(std::uint64_t handle, std::string payload, InvokeOptions options,
+                            Done<std::string> done);
+  // Gives a call up that is not over; of no effect on one that is.
+  void Cancel(std::uint64_t call_id, CancelMode mode);
+  // Invokes, and wants no answer: OK says that it was queued, and nothing tells what became of it.
+  Status Post(std::uint64_t handle, std::string payload, InvokeOptions options = {});
+  // Invokes all members of a name for broadcast, by a handle that follows it.
+  Broadcast InvokeAll(std::uint64_t handle, std::string payload, InvokeOptions options = {});
+  void InvokeAllAsync(std::uint64_t handle, std::string payload, InvokeOptions options,
+                      std::function<void(Broadcast)> done);
+
+  // --- Passing a callback on to a client that does not know a name of it ---
+  // Errors: PERMISSION_DENIED without the right to export; RESOURCE_EXHAUSTED.
+  Result<Exported> Export(std::uint64_t handle, ExportOptions options = {});
+  // Errors: NOT_FOUND, reason BAD_TOKEN, for a token that is unknown, expired, used up or revoked.
+  Result<Handle> Import(std::string token);
 
   // Has the callback called with the changes under `prefix` (empty: all) from `from_revision` (0: from
   // now) on. The handle is the watch's own.

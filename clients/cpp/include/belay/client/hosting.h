@@ -46,7 +46,8 @@ class Responder {
   ~Responder();
 
   void Reply(std::string payload);
-  // REQUIRES: !status.ok(). Callers get CALLBACK_FAILED with this reason and message.
+  // REQUIRES: !status.ok(). Callers get CALLBACK_FAILED with this reason and message, and the code and
+  // what else `callee` has as Status::callee.
   void Fail(const Status& status);
 
  private:
@@ -86,11 +87,11 @@ Handler Change(std::string key,
 Handler OnChange(std::function<void(const Row&)> changed);
 
 struct RegisterOptions {
-  std::string label = {};  // what it is for, shown to operators; at most 255 bytes
-  std::string name = {};   // public name; empty: none
+  std::string label = {};                   // what it is for, shown to operators; at most 255 bytes
+  std::string name = {};                    // public name; empty: none
   NamePolicy policy = NamePolicy::kSingle;  // of the name
   OnConflict on_conflict = OnConflict::kFail;
-  std::string site = {};   // where it was registered, "file.cc:12"; at most 255 bytes
+  std::string site = {};  // where it was registered, "file.cc:12"; at most 255 bytes
   // Called once when the closure has been destroyed.
   std::function<void()> on_released = {};
 };

@@ -9,6 +9,8 @@
 
 #include <cassert>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -73,11 +75,19 @@ std::string_view CertaintyName(Certainty certainty) noexcept;
 // Reason of a status that means: there was no broker to talk to, or the connection to it broke.
 inline constexpr std::string_view kConnectionFailed = "CONNECTION_FAILED";
 
+// What a callback's side says of its failure beside reason and message, as google.rpc.ErrorInfo does.
+struct CalleeError {
+  std::int32_t code = 0;  // that it failed with; callers get CALLBACK_FAILED as the status's own
+  std::string domain;     // whose reasons these are, "payments.example.com"
+  std::map<std::string, std::string> metadata;  // with `domain` at most 4,096 bytes
+};
+
 struct [[nodiscard]] Status {
   Code code = Code::kOk;
   std::string reason;   // UPPER_SNAKE_CASE, stable; empty: the code's name
   std::string message;  // for people
   Certainty certainty = Certainty::kUnspecified;
+  std::shared_ptr<const CalleeError> callee;  // null if nothing was said
 
   Status() = default;  // OK
   Status(Code c, std::string m, std::string_view r = {},
