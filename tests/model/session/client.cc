@@ -38,7 +38,12 @@ SimulatedClient::SimulatedClient(int number, std::uint64_t incarnation, Random& 
 
 void SimulatedClient::Act() {
   if (handles_.empty()) return random_.OneIn(2) ? Register() : Resolve();
-  switch (random_.Below(16)) {
+  switch (random_.Below(24)) {
+    case 16: return Follow();
+    case 17: return Watch();
+    case 18: return Bind();
+    case 19: return Export();
+    case 20: return Import();
     case 0: return Register();
     case 1: return Resolve();
     case 2: return Retain();
@@ -67,7 +72,76 @@ void SimulatedClient::Register() {
   operation->mutable_register_()->set_request_id(id);
   if (random_.Below(2) == 0)
     operation->mutable_register_()->set_name("n" + std::to_string(random_.Below(kNames)));
+  // Some names are one's own, the others are shared.
+  if (random_.Below(2) == 0) {
+    operation->mutable_register_()->set_policy(v1::NAME_POLICY_ROUND_ROBIN);
+    operation->mutable_register_()->set_on_conflict(v1::ON_CONFLICT_JOIN);
+  }
   line_.Add(std::move(operation));
+}
+
+void SimulatedClient::Follow() {
+  if (handles_.size() >= kMaxHandles) return;
+  std::uint64_t id = 0;
+  auto operation = Ask(Kind::kHandle, 0, &id);
+  operation->mutable_resolve()->set_request_id(id);
+  operation->mutable_resolve()->set_name("n" + std::to_string(random_.Below(kNames)));
+  operation->mutable_resolve()->set_follow(true);
+  line_.Add(std::move(operation));
+}
+
+// The watch is one more handle, through which calls are refused.
+void SimulatedClient::Watch() {
+  if (handles_.size() >= kMaxHandles) return;
+  std::uint64_t id = 0;
+  auto operation = Ask(Kind::kHandle, 0, &id);
+  operation->mutable_watch_name()->set_request_id(id);
+  operation->mutable_watch_name()->set_name("n" + std::to_string(random_.Below(kNames)));
+  line_.Add(std::move(operation));
+}
+
+void SimulatedClient::Bind() {
+  if (handles_.size() >= kMaxHandles) return;
+  std::uint64_t id = 0;
+  const std::uint64_t handle = handles_[random_.Below(handles_.size())];
+  auto operation = Ask(Kind::kHandle, handle, &id);
+  v1::BindName& request = *operation->mutable_bind_name();
+  request.set_request_id(id);
+  request.set_handle(handle);
+  request.set_name("n" + std::to_string(random_.Below(kNames)));
+  request.set_on_conflict(random_.OneIn(2) ? v1::ON_CONFLICT_REPLACE : v1::ON_CONFLICT_FAIL);
+  line_.Add(std::move(operation));
+}
+
+void SimulatedClient::Export() {
+  std::uint64_t id = 0;
+  const std::uint64_t handle = handles_[random_.Below(handles_.size())];
+  auto operation = Ask(Kind::kExport, handle, &id);
+  v1::Export& request = *operation->mutable_export_callback();
+  request.set_request_id(id);
+  request.set_handle(handle);
+  request.set_ttl_ms(static_cast<std::uint32_t>(1 + random_.Below(2'000)));
+  line_.Add(std::move(operation));
+}
+
+void SimulatedClient::Import() {
+  if (handles_.size() >= kMaxHandles || ledger_.tokens().empty()) return;
+  std::uint64_t id = 0;
+  auto operation = Ask(Kind::kHandle, 0, &id);
+  operation->mutable_import_callback()->set_request_id(id);
+  operation->mutable_import_callback()->set_token(
+      ledger_.tokens()[random_.Below(ledger_.tokens().size())]);
+  line_.Add(std::move(operation));
+}
+
+void SimulatedClient::RevokeExports() {
+  for (const std::uint64_t handle : std::exchange(exports_, {})) {
+    std::uint64_t id = 0;
+    auto operation = Ask(Kind::kRevoke, handle, &id);
+    operation->mutable_release()->set_request_id(id);
+    operation->mutable_release()->set_handle(handle);
+    line_.Add(std::move(operation));
+  }
 }
 
 void SimulatedClient::Resolve() {
@@ -106,13 +180,23 @@ void SimulatedClient::ReleaseEverything() {
 void SimulatedClient::Call() {
   if (handles_.empty()) return;
   const std::uint64_t id = ++last_id_;
-  const std::uint64_t call = ledger_.Begin();
-  calls_[id] = call;
+  const bool is_repeatable = random_.OneIn(3);
+  const bool is_post = random_.OneIn(8);
+  const std::uint64_t call =
+      ledger_.Begin(is_repeatable ? Ledger::Runs::kRepeatable : Ledger::Runs::kOnce);
+  if (is_post) {
+    ledger_.NobodyToTell(call);
+  } else {
+    calls_[id] = call;
+  }
   auto operation = NewOperation();
   v1::Call& wire = *operation->mutable_call();
   wire.set_call_id(id);
   wire.set_handle(handles_[random_.Below(handles_.size())]);
   wire.set_payload(std::to_string(call));
+  wire.set_no_reply(is_post);
+  wire.set_idempotent(is_repeatable);
+  wire.set_max_attempts(static_cast<std::uint32_t>(random_.Below(4)));
   if (random_.OneIn(3)) wire.set_timeout_ms(static_cast<std::uint32_t>(1 + random_.Below(500)));
   line_.Add(std::move(operation));
 }
@@ -121,6 +205,7 @@ void SimulatedClient::Cancel() {
   if (calls_.empty()) return;
   auto operation = NewOperation();
   operation->mutable_cancel()->set_call_id(calls_.begin()->first);
+  operation->mutable_cancel()->set_mode(static_cast<v1::CancelMode>(random_.Below(3)));
   line_.Add(std::move(operation));
 }
 
@@ -149,7 +234,7 @@ void SimulatedClient::Answer() {
 
 void SimulatedClient::Die() {
   if (connection_ != nullptr) connection_->Cut();
-  for (const auto& [id, call] : calls_) ledger_.CallerDied(call);
+  for (const auto& [id, call] : calls_) ledger_.NobodyToTell(call);
 }
 
 void SimulatedClient::Connect(daemon::Hub& hub) {
@@ -211,6 +296,8 @@ void SimulatedClient::LoseSession() {
   written_.clear();
   requests_.clear();
   handles_.clear();
+  exports_.clear();
+  versions_.clear();
   hosted_.clear();
   runs_.clear();
 }
@@ -229,6 +316,8 @@ void SimulatedClient::Apply(const v1::ServerOperation& operation) {
     OnReply(operation.reply());
   } else if (operation.has_call()) {
     OnCall(operation.call());
+  } else if (operation.has_name_changed()) {
+    OnNameChanged(operation.name_changed());
   } else if (operation.has_released()) {
     OnReleased(operation.released().handle());
   } else if (operation.has_result()) {
@@ -250,7 +339,13 @@ void SimulatedClient::OnReply(const v1::Reply& reply) {
       ledger_.Complain(name_ + ": a release was refused: " + reply.status().message());
     return;
   }
-  if (reply.status().code() != 0) return;  // the name is taken, or nobody has it
+  // The name is taken, or nobody has it; the export, or the token, is over.
+  if (reply.status().code() != 0 || request.kind == Kind::kRevoke) return;
+  if (request.kind == Kind::kExport) {
+    exports_.push_back(reply.handle());
+    ledger_.AddToken(reply.token());
+    return;
+  }
   handles_.push_back(reply.handle());
   if (request.kind == Kind::kRegister) hosted_.emplace(reply.handle(), 0);
 }
@@ -262,6 +357,16 @@ void SimulatedClient::OnCall(const v1::Call& call) {
   ++hosted->second;
   ledger_.Ran(std::stoull(call.payload()));
   runs_.push_back({call.call_id(), call.handle(), std::stoull(call.payload())});
+}
+
+// Before the watch's own handle is known to the program, or after it was let go, all that may come is late.
+void SimulatedClient::OnNameChanged(const v1::NameChanged& change) {
+  std::uint64_t& version = versions_[change.handle()];
+  if (change.version() != 0 && change.version() < version)
+    ledger_.Complain(name_ + ": a name's version went back");
+  if (change.version() != 0) version = change.version();
+  if ((change.version() == 0) != (change.members() == 0))
+    ledger_.Complain(name_ + ": a free name with members, or a bound one without");
 }
 
 void SimulatedClient::OnReleased(std::uint64_t handle) {

@@ -30,6 +30,8 @@ class SimulatedClient {
   void Act();     // something, at random
   void Answer();  // the oldest call that it runs, if there is one
   void ReleaseEverything();
+  // Exports may be over without its knowledge; now they are with it.
+  void RevokeExports();
   void Say(client::Operation operation) { line_.Add(std::move(operation)); }
   void Ping();
   void Goodbye();
@@ -56,7 +58,7 @@ class SimulatedClient {
   std::uint64_t resumed() const { return resumed_; }
 
  private:
-  enum class Kind { kRegister, kHandle, kRelease };
+  enum class Kind { kRegister, kHandle, kRelease, kExport, kRevoke };
   struct Request {
     Kind kind;
     std::uint64_t handle = 0;
@@ -70,6 +72,11 @@ class SimulatedClient {
   client::Operation Ask(Kind kind, std::uint64_t handle, std::uint64_t* request_id);
   void Register();
   void Resolve();
+  void Follow();
+  void Watch();
+  void Bind();
+  void Export();
+  void Import();
   void Retain();
   void Release(std::size_t index);
   void Call();
@@ -78,6 +85,7 @@ class SimulatedClient {
   void OnReply(const v1::Reply& reply);
   void OnCall(const v1::Call& call);
   void OnReleased(std::uint64_t handle);
+  void OnNameChanged(const v1::NameChanged& change);
   void LoseSession();
   void RepeatWhatArrived(std::uint64_t ack);
 
@@ -92,6 +100,8 @@ class SimulatedClient {
   std::uint64_t last_id_ = 0;
   std::uint64_t resumed_ = 0;
   std::vector<std::uint64_t> handles_;
+  std::vector<std::uint64_t> exports_;
+  std::map<std::uint64_t, std::uint64_t> versions_;  // of watched names, by watch
   std::map<std::uint64_t, Request> requests_;
   std::map<std::uint64_t, std::uint64_t> calls_;  // call_id to the ledger's number
   std::map<std::uint64_t, int> hosted_;           // runs of each callback not yet Released

@@ -1,7 +1,8 @@
 // Ledger: the truth about every call of a simulation, against which what clients are told is held.
 //
 // Invariants of the system that it checks (W4, W9)
-//   - No call runs twice, and none runs after its caller was told that it was not sent.
+//   - No call runs twice, but one that its caller has declared idempotent; none runs after its caller was told
+//     that it was not sent.
 //   - No caller is told two outcomes; a good one only of a call that ran.
 //   - In the end every caller that is still alive has been told one.
 //
@@ -19,15 +20,17 @@ namespace belay::model {
 
 class Ledger {
  public:
+  enum class Runs { kOnce, kRepeatable };
   // A call that a client makes; its number goes along as the payload.
-  std::uint64_t Begin() {
-    calls_[++last_];
+  std::uint64_t Begin(Runs runs) {
+    calls_[++last_].may_run = runs;
     return last_;
   }
   // Its host has begun to run it.
   void Ran(std::uint64_t call) {
     Entry& entry = calls_[call];
-    if (++entry.runs > 1) Complain(call, "ran twice");
+    if (++entry.runs > 1 && entry.may_run == Runs::kOnce) Complain(call, "ran twice");
+    if (entry.runs == 2) ++repeated_;
     if (entry.is_told_not_sent) Complain(call, "ran although its caller was told not_sent");
   }
   void Told(std::uint64_t call, const v1::Status& status) {
@@ -40,20 +43,30 @@ class Ledger {
     entry.is_told_not_sent = status.certainty() == v1::CERTAINTY_NOT_SENT;
     if (entry.is_told_not_sent && entry.runs != 0) Complain(call, "is told not_sent, but ran");
   }
-  // Its caller's process is dead: there is nobody to tell.
-  void CallerDied(std::uint64_t call) { calls_[call].is_settled = true; }
+  // Its caller's process is dead, or never wanted to hear of it: there is nobody to tell.
+  void NobodyToTell(std::uint64_t call) { calls_[call].is_settled = true; }
 
   void CheckAllSettled() {
     for (const auto& [call, entry] : calls_) {
       if (!entry.is_settled) Complain(call, "has no outcome");
     }
   }
+  // What clients have exported, and tell each other of beside the broker. The last few.
+  void AddToken(const std::string& token) {
+    if (tokens_.size() == kTokens) tokens_.erase(tokens_.begin());
+    tokens_.push_back(token);
+  }
+  const std::vector<std::string>& tokens() const { return tokens_; }
   void Complain(const std::string& what) { complaints_.push_back(what); }
   const std::vector<std::string>& complaints() const { return complaints_; }
   std::uint64_t calls() const { return last_; }
+  std::uint64_t repeated() const { return repeated_; }
 
  private:
+  static constexpr std::size_t kTokens = 4;
+
   struct Entry {
+    Runs may_run = Runs::kOnce;
     int runs = 0;
     bool is_settled = false;
     bool is_told_not_sent = false;
@@ -64,6 +77,8 @@ class Ledger {
 
   std::map<std::uint64_t, Entry> calls_;
   std::uint64_t last_ = 0;
+  std::uint64_t repeated_ = 0;
+  std::vector<std::string> tokens_;
   std::vector<std::string> complaints_;
 };
 

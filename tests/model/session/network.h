@@ -38,6 +38,7 @@ class Connection final : public daemon::Session::Peer {
       if (is_finishing_) is_cut_ = true;  // all that was left has been written
       return false;
     }
+    for (const daemon::Taken& taken : std::exchange(frame->taken, {})) taken();
     to_client_.push_back(*frame->message);
     return true;
   }

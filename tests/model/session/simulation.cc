@@ -211,6 +211,8 @@ void Simulation::Pump() {
 
 void Simulation::Heal() {
   Pump();
+  for (const auto& client : clients_) client->RevokeExports();
+  Pump();
   const auto is_idle = [](const auto& client) { return client->is_idle(); };
   for (std::int64_t passed_ms = 0; passed_ms < kHealMs; passed_ms += kHealStepMs) {
     if (std::all_of(clients_.begin(), clients_.end(), is_idle)) return;
@@ -255,6 +257,7 @@ void Simulation::LetGoOfEverything() {
   }
   Advance(kGraceIsOverMs);  // those of whom no client knows
   if (hub_->session_count() != 0) ledger_.Complain("a session is left");
+  if (hub_->exports.size() != 0) ledger_.Complain("an export is left");
   if (hub_->deadlines.size() != 0) ledger_.Complain("a deadline is left");
 }
 

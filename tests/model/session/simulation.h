@@ -37,6 +37,7 @@ class Simulation {
   // For a test that all of this happens at all.
   std::uint64_t calls() const { return ledger_.calls(); }
   std::uint64_t resumed() const { return resumed_; }
+  std::uint64_t repeated() const { return ledger_.repeated(); }
 
  private:
   static constexpr int kClients = 4;
