@@ -13,7 +13,7 @@
 namespace belay::daemon {
 
 template <typename Message>
-void SetOutcome(registry::Outcome outcome, Message& wire) {
+void SetOutcome(registry::Outcome&& outcome, Message& wire) {
   if (outcome.status.ok()) {
     wire.set_payload(std::move(outcome.reply));
   } else {
