@@ -114,7 +114,7 @@ class FuzzedClient final : public Session::Peer {
 
   void Connect(Input& in) {
     if (session_ != nullptr && !is_over_) return;
-    session_ = std::make_shared<Session>(hub_, this, "fuzzed");
+    session_ = std::make_shared<Session>(hub_, this, belay::daemon::Caller{.peer = "fuzzed"});
     is_over_ = false;
     sent_ = received_ = 0;
     token_.clear();
@@ -155,7 +155,7 @@ class FuzzedClient final : public Session::Peer {
   }
   void Resume() {
     if (token_.empty() || session_ != nullptr) return;
-    session_ = std::make_shared<Session>(hub_, this, "fuzzed again");
+    session_ = std::make_shared<Session>(hub_, this, belay::daemon::Caller{.peer = "fuzzed again"});
     is_over_ = false;
     is_resuming_ = true;
     belay::v1::ClientFrame frame;

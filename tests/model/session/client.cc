@@ -39,7 +39,8 @@ SimulatedClient::SimulatedClient(int number, std::uint64_t incarnation, Random& 
 void SimulatedClient::Act() {
   if (handles_.empty()) return random_.OneIn(2) ? Register() : Resolve();
   switch (random_.Below(24)) {
-    case 16: return Follow();
+    case 16:
+    case 21: return Follow();
     case 17: return Watch();
     case 18: return Bind();
     case 19: return Export();

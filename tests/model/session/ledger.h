@@ -30,7 +30,6 @@ class Ledger {
   void Ran(std::uint64_t call) {
     Entry& entry = calls_[call];
     if (++entry.runs > 1 && entry.may_run == Runs::kOnce) Complain(call, "ran twice");
-    if (entry.runs == 2) ++repeated_;
     if (entry.is_told_not_sent) Complain(call, "ran although its caller was told not_sent");
   }
   void Told(std::uint64_t call, const v1::Status& status) {
@@ -60,7 +59,6 @@ class Ledger {
   void Complain(const std::string& what) { complaints_.push_back(what); }
   const std::vector<std::string>& complaints() const { return complaints_; }
   std::uint64_t calls() const { return last_; }
-  std::uint64_t repeated() const { return repeated_; }
 
  private:
   static constexpr std::size_t kTokens = 4;
@@ -77,7 +75,6 @@ class Ledger {
 
   std::map<std::uint64_t, Entry> calls_;
   std::uint64_t last_ = 0;
-  std::uint64_t repeated_ = 0;
   std::vector<std::string> tokens_;
   std::vector<std::string> complaints_;
 };
