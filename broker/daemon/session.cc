@@ -23,8 +23,8 @@ Session::Session(Hub& hub, Peer* peer, Caller caller)
       peer_(peer),
       caller_(std::move(caller)),
       account_(hub.AccountOf(caller_)),
-      table_(account_->used.handles),
       limits_(hub.limits()),
+      table_(account_->used.handles),
       outbox_(hub.limits().pack_bytes) {}
 
 Session::~Session() = default;
@@ -237,7 +237,7 @@ void Session::End() {
   const Status caller_gone(Code::kCancelled, "the caller's session has ended");
   for (const auto& [call_id, call] : waiting)
     hub_.Cancel(call.host_call, caller_gone, OnGiveUp::kAskHost);
-  for (const auto& [call_id, call] : std::exchange(routed_, {})) call->Abandon(caller_gone);
+  for (const auto& [call_id, call] : std::exchange(routed_, {})) call.call->Abandon(caller_gone);
   names_.End();
   for (const auto& [number, entry] : table_.entries()) {
     if (entry.kind == WireTable::Kind::kHosted) hub_.broker().UnbindCallback(entry.handle);

@@ -135,7 +135,6 @@ class Session : public std::enable_shared_from_this<Session> {
 
   Hub& hub() { return hub_; }
   const Limits& limits() const { return limits_; }
-  const Caller& caller() const { return caller_; }
   std::uint64_t id() const { return id_; }
   const std::string& client_name() const { return client_name_; }
   const Caller& caller() const { return caller_; }
@@ -166,6 +165,11 @@ class Session : public std::enable_shared_from_this<Session> {
     Session* session = nullptr;
     std::uint64_t call_id = 0;
     HostCall host_call;
+    Account::CallCharge charge;
+  };
+  // One that is more than an ordinary call.
+  struct Routed {
+    std::shared_ptr<RoutedCall> call;
     Account::CallCharge charge;
   };
   // A call that this client's process runs.
@@ -275,8 +279,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::uint64_t received_ = 0;
   std::uint64_t acked_ = 0;
   std::unordered_map<std::uint64_t, Waiting> waiting_;
-  std::unordered_map<std::uint64_t, std::shared_ptr<RoutedCall>>
-      routed_;  // none of them in waiting_
+  std::unordered_map<std::uint64_t, Routed> routed_;  // none of them in waiting_
   std::unordered_map<std::uint64_t, Running> running_;
   std::uint64_t last_host_call_ = 0;
   std::shared_ptr<StoreQueue> store_;

@@ -33,6 +33,8 @@ void Session::Route(v1::Call& call) {
     if (!entry.ok()) return refuse(entry.status());
     route.handle = (*entry)->handle;
   }
+  const std::size_t payload_bytes = call.payload().size();
+  if (Status may = account_->CheckCall(payload_bytes, hub_.clock()); !may.ok()) return refuse(may);
   const auto wants_reply = call.no_reply() ? WantsReply::kNo : WantsReply::kYes;
   const auto routed =
       std::make_shared<RoutedCall>(hub_, std::move(route), MakeRequest(call),
@@ -40,7 +42,7 @@ void Session::Route(v1::Call& call) {
                                    [this, call_id, wants_reply](RoutedCall::Answer answer) {
                                      OnRouted(call_id, wants_reply, std::move(answer));
                                    });
-  routed_.emplace(call_id, routed);
+  routed_.emplace(call_id, Routed{routed, account_->BeginCall(payload_bytes)});
   routed->Start();
 }
 
@@ -70,7 +72,7 @@ OnGiveUp Session::OnGiveUpOf(const v1::CancelCall& cancel) {
 void Session::CancelRouted(const v1::CancelCall& cancel, const Status& why) {
   const auto found = routed_.find(cancel.call_id());
   if (found == routed_.end()) return;  // it crossed its result on the way
-  const std::shared_ptr<RoutedCall> call = found->second;
+  const std::shared_ptr<RoutedCall> call = found->second.call;
   if (cancel.mode() == v1::CANCEL_MODE_WAIT) return call->AskHosts(why);
   call->GiveUp(why, OnGiveUpOf(cancel));
 }
