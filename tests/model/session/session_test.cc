@@ -23,7 +23,6 @@ auto last_moment = std::chrono::steady_clock::time_point::max();
 TEST(SessionModel, W3_W4_W9_NothingIsLostOrDoneTwiceWhateverBreaks) {
   std::uint64_t calls = 0;
   std::uint64_t resumed = 0;
-  std::uint64_t retries = 0;
   std::uint64_t histories = 0;
   for (; histories < seeds && std::chrono::steady_clock::now() < last_moment; ++histories) {
     const std::uint64_t seed = first_seed + histories;
@@ -33,13 +32,12 @@ TEST(SessionModel, W3_W4_W9_NothingIsLostOrDoneTwiceWhateverBreaks) {
     ASSERT_TRUE(complaints.empty()) << "again with BELAY_TEST_SEED=" << seed;
     calls += simulation.calls();
     resumed += simulation.resumed();
-    retries += simulation.retries();
   }
-  std::printf("%llu histories: %llu calls, %llu retries, %llu sessions resumed\n",
+  std::printf("%llu histories: %llu calls, %llu sessions resumed\n",
               static_cast<unsigned long long>(histories), static_cast<unsigned long long>(calls),
-              static_cast<unsigned long long>(retries), static_cast<unsigned long long>(resumed));
+              static_cast<unsigned long long>(resumed));
   EXPECT_GT(calls, 0U);
-  EXPECT_TRUE((resumed != 0 && retries != 0) || seeds == 1);
+  EXPECT_TRUE(resumed != 0 || seeds == 1);
 }
 
 TEST(SessionModel, ASeedMakesTheSameHistoryAgain) {

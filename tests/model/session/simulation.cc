@@ -64,7 +64,6 @@ void Simulation::StopBroker() {
   hub_->StopWorkers();
   if (!hub_->broker().Close(kPatienceNs).ok()) ledger_.Complain("the broker does not close");
   hub_->inbox.Drain();
-  retries_ += hub_->stats.retries;
   hub_.reset();
 }
 
@@ -85,7 +84,6 @@ std::vector<std::string> Simulation::Run(int steps) {
   if (ledger_.complaints().empty()) LetGoOfEverything();
   ledger_.CheckAllSettled();
   for (const auto& client : clients_) resumed_ += client->resumed();
-  retries_ += hub_->stats.retries;
   return ledger_.complaints();
 }
 

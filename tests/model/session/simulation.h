@@ -37,7 +37,6 @@ class Simulation {
   // For a test that all of this happens at all.
   std::uint64_t calls() const { return ledger_.calls(); }
   std::uint64_t resumed() const { return resumed_; }
-  std::uint64_t retries() const { return retries_; }
 
  private:
   static constexpr int kClients = 4;
@@ -64,7 +63,6 @@ class Simulation {
   std::uint64_t epoch_ = 0;
   std::uint64_t incarnations_ = 0;
   std::uint64_t resumed_ = 0;
-  std::uint64_t retries_ = 0;
   std::array<std::unique_ptr<SimulatedClient>, kClients> clients_;
   std::vector<std::unique_ptr<Connection>> ghosts_;  // given up; the broker has not noticed
 };
