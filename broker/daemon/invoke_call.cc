@@ -45,9 +45,8 @@ void InvokeCall::Start() {
   if (!caller.ok()) return AnswerUnknown(caller.status());
   // Whoever has a token may what its giver might.
   const bool is_by_token = !request_.token().empty();
-  const Status may = is_by_token
-                         ? Status()
-                         : caller->permissions.Check(access::Verb::kInvoke, request_.name());
+  const Status may =
+      is_by_token ? Status() : caller->permissions.Check(access::Verb::kInvoke, request_.name());
   if (!may.ok()) {
     hub_.OnDenied(*caller, may);
     return refuse(may);
