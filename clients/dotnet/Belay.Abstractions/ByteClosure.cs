@@ -9,16 +9,20 @@ namespace Belay;
 
 internal abstract class ByteClosure : Closure
 {
-    private ByteClosure(Delegate origin, CallbackOptions options, string site, ClosureLedger ledger)
+    private protected ByteClosure(Delegate origin, CallbackOptions options, string site, ClosureLedger ledger)
         : base(origin, options, site, ledger)
     {
     }
 
     internal static ByteClosure Create(SpanFunction function, CallbackOptions options, string site, ClosureLedger ledger) =>
-        new Immediate(function, function, options, site, ledger);
+        options.RunOn is { } context
+            ? new PostedClosure(context, PostedClosure.Awaitable(function), function, options, site, ledger)
+            : new Immediate(function, function, options, site, ledger);
 
     internal static ByteClosure Create(CallbackFunction function, CallbackOptions options, string site, ClosureLedger ledger) =>
-        new Awaited(function, options, site, ledger);
+        options.RunOn is { } context
+            ? new PostedClosure(context, function, function, options, site, ledger)
+            : new Awaited(function, options, site, ledger);
 
     internal static ByteClosure Create(Hook hook, CallbackOptions options, string site, ClosureLedger ledger) =>
         new Immediate(hook.Function, hook.Origin, options, site, ledger);
@@ -77,6 +81,6 @@ internal abstract class ByteClosure : Closure
         protected override void Forget() => _function = static (_, _) => throw CalledAfterEnd();
     }
 
-    private static BelayException CalledAfterEnd() =>
+    private protected static BelayException CalledAfterEnd() =>
         new(BelayStatus.Internal, "CALLED_AFTER_END", "the callback was called after its end; please report this");
 }

@@ -46,6 +46,19 @@ public sealed record CallbackOptions
     /// </summary>
     public bool OwnsTarget { get; init; }
 
+    /// <summary>
+    /// Where the function runs, and goes on after it has awaited something: what is current on a user interface's thread,
+    /// for instance. Null: where it is called, in-process the caller's thread, else the thread pool. The context must run
+    /// what is posted to it as long as the callback can be called. Not for typed callbacks.
+    /// </summary>
+    public SynchronizationContext? RunOn { get; init; }
+
+    /// <summary>
+    /// A queue or strand of the same broker, which runs the callback and what ends it, while the caller waits; null: none.
+    /// The caller's <see cref="CallContext.Cancellation"/> does not get there. In-process door only.
+    /// </summary>
+    public CallbackExecutor? Executor { get; init; }
+
     internal static readonly CallbackOptions Default = new();
 
     /// <summary>"File.cs:12", of at most 255 bytes.</summary>

@@ -10,6 +10,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.InteropServices.Marshalling;
+using System.Runtime.Loader;
 using Belay.Native;
 
 namespace Belay;
@@ -112,6 +113,24 @@ public sealed unsafe partial class Broker : IBroker
         {
             text.Free();
         }
+    }
+
+    /// <summary>
+    /// Opens an owner for a plugin: when the plugin's load context begins to unload, all that the owner registered is
+    /// unregistered. The context is gone once the calls that run then have returned.
+    /// </summary>
+    /// <param name="name">Shown in listings; 1 to 255 bytes of UTF-8.</param>
+    /// <param name="plugin">The load context whose code is to be called back.</param>
+    /// <exception cref="ArgumentException">The context cannot be unloaded.</exception>
+    public Owner OpenOwner(string name, AssemblyLoadContext plugin)
+    {
+        ArgumentNullException.ThrowIfNull(plugin);
+        if (!plugin.IsCollectible)
+            throw new ArgumentException(
+                $"The load context '{plugin.Name}' is never unloaded: isCollectible is false.", nameof(plugin));
+        var owner = OpenOwner(name);
+        plugin.Unloading += _ => owner.Dispose();
+        return owner;
     }
 
     /// <summary>Registers a callback that answers without waiting.</summary>

@@ -13,6 +13,7 @@ namespace Belay;
 public sealed class Owner : SafeHandle
 {
     private readonly Registrar _registrar;
+    private readonly ClosureLedger _ledger;
     private readonly Broker _broker; // Kept alive, so that it is not closed under a living owner.
 
     internal Owner(ulong handle, string name, Broker broker, ClosureLedger ledger) : base(0, true)
@@ -20,7 +21,8 @@ public sealed class Owner : SafeHandle
         SetHandle((nint)handle);
         Name = name;
         _broker = broker;
-        _registrar = new Registrar(this, ledger);
+        _ledger = new ClosureLedger(ledger);
+        _registrar = new Registrar(this, _ledger);
     }
 
     /// <inheritdoc/>
@@ -57,6 +59,15 @@ public sealed class Owner : SafeHandle
     {
         ArgumentNullException.ThrowIfNull(signature);
         return _registrar.Register(function, signature, options, file, line);
+    }
+
+    /// <summary>Unregisters all that it registered, and waits until that has ended.</summary>
+    /// <returns>A task that ends when no call of its callbacks runs, and nothing of Belay's refers to their closures.</returns>
+    /// <remarks>Inside one of its callbacks do not wait for the task: it would wait for the call that waits for it.</remarks>
+    public Task CloseAsync()
+    {
+        Dispose();
+        return _ledger.WhenNoneAsync();
     }
 
     /// <inheritdoc/>

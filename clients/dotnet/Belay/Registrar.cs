@@ -70,11 +70,13 @@ internal sealed unsafe class Registrar(SafeHandle scope, ClosureLedger ledger)
             native.Site = site.ToUnmanaged();
             native.Signature = signatureText.ToUnmanaged();
             native.Release = &Thunks.OnRelease;
+            native.Executor = options.Executor?.Handle ?? 0;
             native.Context = closure.Root();
             handedOver = true;
             ulong handle;
             var status = NativeMethods.Register((ulong)scope.DangerousGetHandle(), &native, &handle);
             GC.KeepAlive(scope);
+            GC.KeepAlive(options.Executor);
             Status.Check(status, scope);
             return new Callback(handle, closure.Released, scope);
         }

@@ -43,6 +43,18 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "belay_owner_close")]
     internal static partial int OwnerClose(ulong owner);
 
+    [LibraryImport(Library, EntryPoint = "belay_queue_open")]
+    internal static partial int QueueOpen(ulong owner, NativeExecutorOptions* options, ulong* queue);
+
+    [LibraryImport(Library, EntryPoint = "belay_queue_run")]
+    internal static partial int QueueRun(ulong queue, ulong maxEvents, ulong timeoutMs, ulong* count);
+
+    [LibraryImport(Library, EntryPoint = "belay_queue_interrupt")]
+    internal static partial int QueueInterrupt(ulong queue);
+
+    [LibraryImport(Library, EntryPoint = "belay_strand_open")]
+    internal static partial int StrandOpen(ulong owner, NativeExecutorOptions* options, ulong* strand);
+
     [LibraryImport(Library, EntryPoint = "belay_register")]
     internal static partial int Register(ulong owner, NativeCallbackOptions* options, ulong* callback);
 

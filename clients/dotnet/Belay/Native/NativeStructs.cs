@@ -60,6 +60,17 @@ internal unsafe struct NativeCall
     public void* Kept;
 }
 
+/// <summary><c>belay_executor_options</c></summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeExecutorOptions
+{
+    public uint StructSize;
+    public uint Reserved;
+    public byte* Name;
+    public ulong MaxCalls;
+    public ulong MaxBytes;
+}
+
 /// <summary><c>belay_callback_options</c></summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct NativeCallbackOptions
