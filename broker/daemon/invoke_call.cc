@@ -63,12 +63,14 @@ void InvokeCall::Start() {
                                                      std::to_string(request_.trace_id().size()) +
                                                      " bytes, must have 16 or none"));
   }
+  account_ = hub_.AccountOf(*caller);
+  const std::size_t payload_bytes = request_.payload().size();
+  // Before a token is used for it.
+  if (Status room = account_->CheckCall(payload_bytes, hub_.clock()); !room.ok())
+    return refuse(room);
   const auto handle = is_by_token ? hub_.exports.Import(request_.token(), 0)
                                   : hub_.broker().Resolve(request_.name());
   if (!handle.ok()) return refuse(handle.status());
-  account_ = hub_.AccountOf(*caller);
-  const std::size_t payload_bytes = request_.payload().size();
-  if (Status may = account_->CheckCall(payload_bytes, hub_.clock()); !may.ok()) return refuse(may);
   charge_ = account_->BeginCall(payload_bytes);
 
   registry::Request request;
