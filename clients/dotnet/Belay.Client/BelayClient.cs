@@ -1,5 +1,12 @@
 // The gRPC door: a session with a belayd, as an IBroker.
 //
+// When the connection is lost the client makes another, and the session goes on: nothing is lost or done twice,
+// operations wait meanwhile. If the broker has none to go on with (it was restarted, or too much time has passed), the
+// client begins a new one and puts back what it can: its callbacks with their names, watches and validators keep
+// the handles that the program knows. Everything unanswered ends with UNAVAILABLE then, calls with how far they got;
+// other handles (of resolved callbacks, retained ones, snapshots) say STALE. SessionChanged tells. What SessionLife and
+// ReconnectTimeout do not allow, or the broker refuses for another reason, is the end.
+//
 // Invariants
 //   - What is registered through a client lives in its session and ends with it, exactly once (W5).
 //   - Disposing never waits for the program's own callbacks; the token of those that run is cancelled, and what they
@@ -17,18 +24,22 @@ namespace Belay.Client;
 /// store.</summary>
 public sealed class BelayClient : IBroker
 {
-    private readonly IGrpcChannel _channel;
+    private readonly ChannelSource _channels;
+    private readonly SessionEvents _events;
     private readonly BelayClientOptions _options;
     private readonly RemoteStore _store;
     private int _disposed;
 
-    private BelayClient(IGrpcChannel channel, BelaySession session, BelayClientOptions options, ClosureLedger ledger)
+    private BelayClient(
+        ChannelSource channels, BelaySession session, SessionEvents events, BelayClientOptions options)
     {
-        _channel = channel;
+        _channels = channels;
+        _events = events;
+        _events.Source = this;
         _options = options;
         Session = session;
-        Ledger = ledger;
-        _store = new RemoteStore(new StoreDoor(this, channel, options.MaxUnreadScanBytes), "default");
+        Ledger = new ClosureLedger { Log = options.Log };
+        _store = new RemoteStore(new StoreDoor(this, options.MaxUnreadScanBytes), "default");
     }
 
     /// <inheritdoc/>
@@ -38,23 +49,39 @@ public sealed class BelayClient : IBroker
         remove => Ledger.Faulted -= value;
     }
 
+    /// <summary>
+    /// What becomes of the session: in order, on the thread pool. A handler that takes its time holds up the next event,
+    /// and nothing else.
+    /// </summary>
+    public event EventHandler<SessionEventArgs>? SessionChanged
+    {
+        add => _events.Changed += value;
+        remove => _events.Changed -= value;
+    }
+
     /// <inheritdoc/>
     public string Name => _options.ClientName;
 
     /// <summary>Where the broker is.</summary>
-    public string Target => _channel.Target;
+    public string Target => Channel.Target;
 
-    /// <summary>The broker's number for this session, as belayctl shows it.</summary>
+    /// <summary>The broker's number for this session, as belayctl shows it; another once it was renewed.</summary>
     public ulong SessionId => Session.Welcome.SessionId;
+
+    /// <summary>Which start of the broker it is.</summary>
+    public ulong Epoch => Session.Welcome.Epoch;
 
     /// <inheritdoc/>
     public IStore Store => _store;
 
-    /// <summary>Ends when the session is over, by <see cref="DisposeAsync"/> or by loss; then nothing works any
-    /// more.</summary>
+    /// <summary>Ends when the session is over for good, by <see cref="DisposeAsync"/>, by the broker's word or because no
+    /// connection could be had for so long; then nothing works any more.</summary>
     public Task Completion => Session.Completion;
 
     internal BelaySession Session { get; }
+
+    /// <summary>For what has a stream or call beside the session.</summary>
+    internal IGrpcChannel Channel => _channels.Current;
 
     internal ClosureLedger Ledger { get; }
 
@@ -70,28 +97,33 @@ public sealed class BelayClient : IBroker
         string address, BelayClientOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= new BelayClientOptions();
-        var channel = options.ChannelFactory?.Invoke(address)
-            ?? new HttpGrpcChannel(GrpcEndpoint.Parse(address), options.MaxReceiveMessageBytes, options.ConnectTimeout);
-        var hello = new Wire.Hello
+        var channels = new ChannelSource(address, options);
+        var events = new SessionEvents(options.Log);
+        var session = new SessionOptions
         {
-            ClientName = options.ClientName,
-            Instance = options.Instance,
-            ProtocolVersion = 1,
+            Hello = options.ToHello(address),
+            Target = channels.Current.Target,
+            Connect = channels.ConnectAsync,
+            Disconnect = channels.DisposeAsync,
+            Events = events,
+            OutlivesConnections = options.SessionLife == SessionLife.OutlivesConnections,
+            ConnectTimeout = options.ConnectTimeout,
+            ReconnectTimeout = options.ReconnectTimeout,
         };
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(options.ConnectTimeout);
         try
         {
-            var session = await BelaySession.OpenAsync(channel, hello, patience.Token).ConfigureAwait(false);
-            return new BelayClient(channel, session, options, new ClosureLedger { Log = options.Log });
+            var opened = await BelaySession.OpenAsync(session, patience.Token).ConfigureAwait(false);
+            return new BelayClient(channels, opened, events, options);
         }
         catch (Exception e)
         {
-            await channel.DisposeAsync().ConfigureAwait(false);
+            await channels.DisposeAsync().ConfigureAwait(false);
             if (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
                 throw new BelayException(
                     BelayStatus.DeadlineExceeded, "CONNECT_TIMEOUT",
-                    $"{channel.Target} did not open a session within {options.ConnectTimeout.TotalMilliseconds} ms",
+                    $"{session.Target} did not open a session within {options.ConnectTimeout.TotalMilliseconds} ms",
                     CallCertainty.SentUnknown, e);
             throw;
         }
@@ -117,7 +149,7 @@ public sealed class BelayClient : IBroker
         ArgumentNullException.ThrowIfNull(function);
         options ??= CallbackOptions.Default;
         return RegisterAsync(
-            ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+            ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options, cancellationToken);
     }
 
     /// <inheritdoc cref="IBroker.RegisterAsync(SpanFunction, CallbackOptions?, CancellationToken, string, int)"/>
@@ -128,7 +160,7 @@ public sealed class BelayClient : IBroker
         ArgumentNullException.ThrowIfNull(function);
         options ??= CallbackOptions.Default;
         return RegisterAsync(
-            ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+            ByteClosure.Create(function, options, options.SiteOr(file, line), Ledger), options, cancellationToken);
     }
 
     /// <summary>Registers a filter, which can be given to any number of scans.</summary>
@@ -190,7 +222,7 @@ public sealed class BelayClient : IBroker
     public IAsyncEnumerable<HandleInfo> ListAsync(CancellationToken cancellationToken = default)
     {
         ThrowIfDisposed();
-        return HandleListing.ListAsync(_channel, cancellationToken);
+        return HandleListing.ListAsync(Channel, cancellationToken);
     }
 
     async ValueTask<ICallback> IBroker.RegisterAsync(
@@ -208,12 +240,6 @@ public sealed class BelayClient : IBroker
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         Session.Abort();
-        _ = Session.Completion.ContinueWith(
-            static (_, channel) => ((IGrpcChannel)channel!).DisposeAsync().AsTask(),
-            _channel,
-            CancellationToken.None,
-            TaskContinuationOptions.None,
-            TaskScheduler.Default);
     }
 
     /// <summary>Ends the session in good order: what is queued is sent first.</summary>
@@ -223,29 +249,20 @@ public sealed class BelayClient : IBroker
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         await Session.CloseAsync(_options.CloseTimeout).ConfigureAwait(false);
-        await _channel.DisposeAsync().ConfigureAwait(false);
     }
 
     internal async ValueTask<RemoteCallback> RegisterAsync(
-        ByteClosure closure, string? name, CancellationToken cancellationToken)
+        ByteClosure closure, CallbackOptions options, CancellationToken cancellationToken)
     {
-        var hosted = new HostedCallback(closure);
-        if (Volatile.Read(ref _disposed) != 0)
+        var hosted = new HostedCallback(closure, options.Name ?? string.Empty);
+        if (Volatile.Read(ref _disposed) != 0 || options.Executor is not null)
             hosted.End(); // also when it fails: the closure was handed over
         ThrowIfDisposed();
-        var reply = await Session.SendAsync(
-            id => new Wire.ClientOperation
-            {
-                Register = new Wire.Register
-                {
-                    RequestId = id,
-                    Label = closure.Label,
-                    Site = closure.Site,
-                    Name = name ?? string.Empty,
-                },
-            },
-            cancellationToken,
-            hosted).ConfigureAwait(false);
+        if (options.Executor is not null)
+            throw new BelayException(
+                BelayStatus.Unimplemented, "NO_EXECUTORS",
+                "queues and strands are of the in-process door: say CallbackOptions.RunOn instead");
+        var reply = await Session.RegisterAsync(hosted, cancellationToken).ConfigureAwait(false);
         return new RemoteCallback(this, reply.Handle, hosted.Released);
     }
 
@@ -254,7 +271,7 @@ public sealed class BelayClient : IBroker
     {
         options ??= CallbackOptions.Default;
         return RegisterAsync(
-            ByteClosure.Create(hook, options, options.SiteOr(file, line), Ledger), options.Name, cancellationToken);
+            ByteClosure.Create(hook, options, options.SiteOr(file, line), Ledger), options, cancellationToken);
     }
 
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);

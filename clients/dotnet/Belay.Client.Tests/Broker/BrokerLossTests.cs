@@ -12,7 +12,8 @@ public class BrokerLossTests
         await belayd.InitializeAsync();
         try
         {
-            var client = await belayd.ConnectAsync();
+            var client = await belayd.ConnectAsync(
+                options: new BelayClientOptions { SessionLife = SessionLife.EndsWithConnection });
             var probes = Enumerable.Range(0, 100).Select(_ => new Probe()).ToArray();
             var entered = new TaskCompletionSource();
             var callbacks = new List<RemoteCallback>();

@@ -192,7 +192,10 @@ public class SessionProtocolTests
     {
         await using var broker = await FakeBroker.StartAsync();
         var (client, session) = await broker.OpenAsync(
-            new BelayClientOptions { CloseTimeout = TimeSpan.FromMilliseconds(50) });
+            new BelayClientOptions
+            {
+                CloseTimeout = TimeSpan.FromMilliseconds(50), SessionLife = SessionLife.EndsWithConnection,
+            });
         var waiting = client.ResolveAsync("x").AsTask();
         await client.DisposeAsync().AsTask().Within();
         Assert.Equal(BelayStatus.Closed, (await Assert.ThrowsAsync<BelayException>(() => waiting.Within())).Status);

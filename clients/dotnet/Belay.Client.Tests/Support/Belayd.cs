@@ -33,11 +33,12 @@ public sealed class Belayd : IAsyncLifetime
 
     public string Address => $"unix:{_folder}/s";
 
-    public async Task InitializeAsync()
+    public Task InitializeAsync() => Program is null ? Task.CompletedTask : StartAsync();
+
+    /// <summary>Starts the daemon, again after <see cref="KillAsync"/> over the same store.</summary>
+    public async Task StartAsync()
     {
-        if (Program is null)
-            return;
-        _process = Process.Start(new ProcessStartInfo(Program)
+        _process = Process.Start(new ProcessStartInfo(Program!)
         {
             ArgumentList =
             {
@@ -61,10 +62,12 @@ public sealed class Belayd : IAsyncLifetime
     }
 
     /// <summary>A client of a name that no other has.</summary>
-    public async Task<BelayClient> ConnectAsync(string name = "client")
+    public async Task<BelayClient> ConnectAsync(
+        string name = "client", BelayClientOptions? options = null, string? address = null)
     {
         var unique = $"{name}-{Interlocked.Increment(ref _lastClient)}";
-        var client = await BelayClient.ConnectAsync(Address, new BelayClientOptions { ClientName = unique }).Within();
+        options = (options ?? new BelayClientOptions()) with { ClientName = unique };
+        var client = await BelayClient.ConnectAsync(address ?? Address, options).Within();
         lock (_clients)
             _clients.Add(client);
         return client;

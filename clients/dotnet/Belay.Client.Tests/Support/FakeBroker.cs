@@ -25,19 +25,31 @@ internal sealed class FakeBroker : IAsyncDisposable
     /// <summary>The next session that a client opens; nothing has been read from it yet.</summary>
     public ValueTask<FakeSession> AcceptAsync() => _sessions.Reader.ReadAsync(Patience.Token);
 
-    /// <summary>Connects a client and takes it in.</summary>
+    /// <summary>Connects a client and takes it in; by default one whose session ends with its connection.</summary>
     public async Task<(BelayClient Client, FakeSession Session)> OpenAsync(
-        BelayClientOptions? options = null, Wire.Limits? limits = null)
+        BelayClientOptions? options = null, Wire.Limits? limits = null, uint leaseMs = 0)
     {
-        var connecting = BelayClient.ConnectAsync(Address, options ?? new BelayClientOptions { ClientName = "test" });
+        options ??= new BelayClientOptions { ClientName = "test", SessionLife = SessionLife.EndsWithConnection };
+        var connecting = BelayClient.ConnectAsync(Address, options);
         var session = await AcceptAsync();
-        var hello = await session.ReadAsync();
-        Assert.Equal(Wire.ClientOperation.OperationOneofCase.Hello, hello.OperationCase);
-        await session.SendAsync(new Wire.ServerOperation
-        {
-            Welcome = new Wire.Welcome { SessionId = 7, ProtocolVersion = 1, Epoch = 1, Limits = limits },
-        });
+        await session.ReadHelloAsync();
+        await session.WelcomeAsync(limits, options.Grace is null ? 0 : 60_000u, leaseMs);
         return (await connecting, session);
+    }
+
+    /// <summary>Connects a client that survives the loss of its connection; with grace its session does, too.</summary>
+    public Task<(BelayClient Client, FakeSession Session)> OpenLastingAsync(bool withGrace, uint leaseMs = 0) =>
+        OpenAsync(
+            new BelayClientOptions { ClientName = "test", Grace = withGrace ? TimeSpan.FromMinutes(1) : null },
+            leaseMs: leaseMs);
+
+    /// <summary>Takes in a client that begins a new session.</summary>
+    public async Task<FakeSession> RenewAsync()
+    {
+        var session = await AcceptAsync();
+        await session.ReadHelloAsync();
+        await session.WelcomeAsync();
+        return session;
     }
 
     public async ValueTask DisposeAsync() => await _server!.DisposeAsync();
@@ -98,6 +110,68 @@ internal sealed class FakeSession
         return frame;
     }
 
+    /// <summary>The client's first frame, which begins a session or comes back to one.</summary>
+    public async Task<Wire.ClientFrame> ReadHelloAsync()
+    {
+        var (_, frame) = await _reader.ReadAsync(Wire.ClientFrame.Parser, Patience.Token);
+        Assert.NotNull(Assert.Single(frame!.Operations).Hello);
+        Assert.Equal(frame.Operations[0].Hello.ResumeToken.IsEmpty ? 1ul : 0ul, frame.FirstSequence);
+        Due = 2;
+        return frame;
+    }
+
+    /// <summary>Begins a session.</summary>
+    public Task WelcomeAsync(Wire.Limits? limits = null, uint graceMs = 0, uint leaseMs = 0) =>
+        SendAsync(new Wire.ServerOperation
+        {
+            Welcome = new Wire.Welcome
+            {
+                SessionId = 7,
+                ProtocolVersion = 1,
+                Epoch = 1,
+                Limits = limits,
+                GraceMs = graceMs,
+                LeaseMs = leaseMs,
+                ResumeToken = Google.Protobuf.ByteString.CopyFromUtf8(graceMs == 0 ? string.Empty : "token"),
+            },
+        });
+
+    /// <summary>Goes on with the session that <paramref name="last"/> was a connection of.</summary>
+    /// <param name="last">The connection that was lost.</param>
+    /// <param name="heard">The last of the client's operations that is said to have come.</param>
+    public Task ResumeAsync(FakeSession last, ulong heard)
+    {
+        Due = heard + 1;
+        _nextSequence = last._nextSequence;
+        return SendFrameAsync(new Wire.ServerFrame
+        {
+            Ack = heard,
+            Operations = { new Wire.ServerOperation { Welcome = new Wire.Welcome { SessionId = 7, Resumed = true } } },
+        });
+    }
+
+    /// <summary>Ends the session with a word.</summary>
+    public async Task GoodbyeAsync(BelayStatus status, string reason)
+    {
+        await SendAsync(new Wire.ServerOperation
+        {
+            Goodbye = new Wire.Goodbye
+            {
+                Status = new Wire.Status { Code = (int)status, Reason = reason, Message = "see you" },
+            },
+        });
+        End();
+    }
+
+    /// <summary>The client's next operation, which is a request to register; it is granted.</summary>
+    public async Task<Wire.Register> AcceptRegisterAsync(ulong handle)
+    {
+        var register = (await ReadAsync()).Register;
+        Assert.NotNull(register);
+        await ReplyAsync(register.RequestId, handle);
+        return register;
+    }
+
     public Task SendAsync(params Wire.ServerOperation[] operations)
     {
         var frame = new Wire.ServerFrame { FirstSequence = _nextSequence, Ack = Due - 1, Operations = { operations } };
@@ -136,9 +210,7 @@ internal sealed class FakeSession
     /// <summary>Lets a client register a callback under this handle.</summary>
     public async Task<RemoteCallback> AcceptRegisterAsync(ValueTask<RemoteCallback> registering, ulong handle)
     {
-        var register = (await ReadAsync()).Register;
-        Assert.NotNull(register);
-        await ReplyAsync(register.RequestId, handle);
+        await AcceptRegisterAsync(handle);
         return await registering;
     }
 }

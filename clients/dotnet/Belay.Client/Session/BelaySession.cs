@@ -1,20 +1,26 @@
-// One session with a broker: a duplex stream, its two loops, and what hangs on it.
+// A client's session with a broker: its tables, and the loop that gives it one connection after the other. What becomes
+// of it when a connection is lost is in BelaySession.Loss.cs.
+//
+// Life. It outlives connections (Line), and may outlive the broker's session: then everything unanswered ends, and
+// what Hosting and Recovery know is put back into a new one. What the program asks for meanwhile waits in the outbox.
 //
 // Invariants
-//   - A session ends once, whoever ends it (this side, the broker, the network); then every request, call and scan
-//     fails with one reason, and every hosted callback is released (W4, W5).
-//   - Nothing is sent before Hello; nothing but Hello before Welcome.
+//   - It ends once, whoever ends it (this side, the broker, the network); then every request, call and scan fails with
+//     one reason, and every hosted callback is released (W4, W5).
 //   - Completion ends after all of that has been set going; it never fails.
 //
-// Thread safety: every member from any thread, except OnWelcome and OnPong, which are the reader's.
+// Thread safety: every member from any thread, except OnWelcome, OnReply and OnPong, which are the reader's, and Refuse
+// and BeginAsync, which are the writer's.
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using Belay.Client.Grpc;
-using Google.Protobuf;
+using SessionCall = Belay.Client.Grpc.IGrpcDuplexCall<Belay.V1.ClientFrame, Belay.V1.ServerFrame>;
 
 namespace Belay.Client.Session;
 
 /// <summary>A session.</summary>
-internal sealed class BelaySession : IAsyncDisposable
+[SuppressMessage("Design", "CA1001", Justification = "Without timer and wait handle there is nothing to dispose.")]
+internal sealed partial class BelaySession : IAsyncDisposable
 {
     /// <summary>Bytes of a frame where the broker states no bound: gRPC's own.</summary>
     private const int DefaultMaxFrameBytes = 4 * 1024 * 1024;
@@ -25,29 +31,37 @@ internal sealed class BelaySession : IAsyncDisposable
     /// <summary>Calls in flight where the broker states no bound.</summary>
     private const int DefaultMaxCalls = 65536;
 
-    private readonly IGrpcDuplexCall<Wire.ClientFrame, Wire.ServerFrame> _call;
-    private readonly SessionReader _reader;
+    private readonly SessionOptions _options;
     private readonly TaskCompletionSource<Wire.Welcome> _welcome = new(
         TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<ulong, TaskCompletionSource> _pings = new();
-    private readonly string _target;
+    private readonly CancellationTokenSource _aborted = new();
+    private readonly SessionEvents _events;
     private OutgoingCalls? _calls;
     private ulong _lastNonce;
     private volatile bool _closing;
+    private volatile bool _isDown;
     private volatile Func<CallCertainty, BelayException>? _over;
-    private int _maxFrameBytes = DefaultMaxFrameBytes;
+    private volatile Wire.Welcome? _current;
 
-    private BelaySession(IGrpcDuplexCall<Wire.ClientFrame, Wire.ServerFrame> call, string target)
+    private BelaySession(SessionOptions options)
     {
-        _call = call;
-        _target = target;
-        _reader = new SessionReader(this);
+        _options = options;
+        _events = options.Events;
+        Line = new Line(options.Hello);
+        Recovery = new Recovery();
         Outbox = new Outbox();
-        Hosting = new Hosting(Outbox);
-        Requests = new Requests(Outbox, Hosting);
+        Hosting = new Hosting(Outbox, Recovery);
+        Requests = new Requests(Outbox, Hosting, Recovery);
         Scans = new Scans();
     }
+
+    /// <summary>The numbering of what goes both ways.</summary>
+    public Line Line { get; }
+
+    /// <summary>Handles across sessions.</summary>
+    public Recovery Recovery { get; }
 
     /// <summary>What goes to the broker.</summary>
     public Outbox Outbox { get; }
@@ -64,31 +78,32 @@ internal sealed class BelaySession : IAsyncDisposable
     /// <summary>Scans in progress.</summary>
     public Scans Scans { get; }
 
-    /// <summary>What the broker said when the session began.</summary>
-    public Wire.Welcome Welcome => _welcome.Task.Result;
+    /// <summary>What the broker said when the session, or the one that took its place, began.</summary>
+    public Wire.Welcome Welcome => _current!;
 
-    /// <summary>Ends when the session is over.</summary>
+    /// <summary>Bytes that a frame may have.</summary>
+    public int MaxFrameBytes { get; private set; } = DefaultMaxFrameBytes;
+
+    /// <summary>Ends when the session is over for good.</summary>
     public Task Completion => _completion.Task;
 
     /// <summary>Opens a session.</summary>
     /// <exception cref="BelayException">It could not be had.</exception>
-    public static async Task<BelaySession> OpenAsync(
-        IGrpcChannel channel, Wire.Hello hello, CancellationToken cancellationToken)
+    public static async Task<BelaySession> OpenAsync(SessionOptions options, CancellationToken cancellationToken)
     {
-        IGrpcDuplexCall<Wire.ClientFrame, Wire.ServerFrame> call;
+        SessionCall call;
         try
         {
-            call = await channel.DuplexAsync(WireMethods.Session, default, cancellationToken).ConfigureAwait(false);
+            call = await options.Connect(cancellationToken).ConfigureAwait(false);
         }
         catch (GrpcException e)
         {
             throw WireStatus.OfGrpc(e);
         }
 
-        var session = new BelaySession(call, channel.Target);
-        session.Outbox.Post(new Wire.ClientOperation { Hello = hello });
+        var session = new BelaySession(options);
         using (ExecutionContext.SuppressFlow()) // the loops outlive whatever surrounds the opening
-            _ = Task.Run(session.RunAsync, CancellationToken.None);
+            _ = Task.Run(() => session.RunAsync(call), CancellationToken.None);
         try
         {
             await session._welcome.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -96,29 +111,57 @@ internal sealed class BelaySession : IAsyncDisposable
         }
         catch
         {
-            session._call.Abort();
-            await session.Completion.ConfigureAwait(false);
+            await session.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }
 
     /// <summary>Sends a request of this session's and waits for the answer, whose status is OK.</summary>
+    /// <param name="request">Makes it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="settle">As <see cref="Pending{T}.Settle"/>.</param>
     public ValueTask<Wire.Reply> SendAsync(
-        Func<ulong, Wire.ClientOperation> request, CancellationToken cancellationToken, HostedCallback? offered = null)
+        Func<ulong, Wire.ClientOperation> request, CancellationToken cancellationToken,
+        Action<Wire.Reply?>? settle = null)
     {
         var id = Requests.NextId();
         var operation = request(id);
         var size = operation.CalculateSize();
-        if (size + Outbox.OverheadBytes > _maxFrameBytes)
-        {
-            offered?.End();
-            return ValueTask.FromException<Wire.Reply>(new BelayException(
-                BelayStatus.ResourceExhausted, "FRAME_TOO_LARGE",
-                $"the request has {size} bytes; the broker takes {_maxFrameBytes} in a frame (max_frame_bytes)",
-                CallCertainty.NotSent));
-        }
+        if (size + Outbox.OverheadBytes <= MaxFrameBytes)
+            return Requests.SendAsync(id, operation, cancellationToken, settle);
+        settle?.Invoke(null);
+        return ValueTask.FromException<Wire.Reply>(new BelayException(
+            BelayStatus.ResourceExhausted, "FRAME_TOO_LARGE",
+            $"the request has {size} bytes; the broker takes {MaxFrameBytes} in a frame (max_frame_bytes)",
+            CallCertainty.NotSent));
+    }
 
-        return Requests.SendAsync(id, operation, cancellationToken, offered);
+    /// <summary>Offers a callback, which ends with its registration, also when that fails.</summary>
+    public ValueTask<Wire.Reply> RegisterAsync(HostedCallback offered, CancellationToken cancellationToken) =>
+        SendAsync(
+            offered.ToRegister,
+            cancellationToken,
+            reply =>
+            {
+                if (reply is not null && WireStatus.IsOk(reply.Status))
+                    Hosting.Bind(reply.Handle, Recovery.ToWire(reply.Handle), offered);
+                else
+                    offered.End();
+            });
+
+    /// <summary>Attaches a watch or validator, which is attached again where the session is renewed.</summary>
+    public ValueTask<Wire.Reply> AttachAsync(
+        Func<ulong, Wire.ClientOperation> attach, CancellationToken cancellationToken)
+    {
+        var again = attach(0).Clone(); // What is sent gets the session's number of the callback.
+        return SendAsync(
+            attach,
+            cancellationToken,
+            reply =>
+            {
+                if (reply is not null && WireStatus.IsOk(reply.Status))
+                    Recovery.Keep(reply.Handle, again);
+            });
     }
 
     /// <summary>Closes a handle; ends when the broker has done so.</summary>
@@ -153,17 +196,29 @@ internal sealed class BelaySession : IAsyncDisposable
     /// <summary>The broker takes us.</summary>
     public void OnWelcome(Wire.Welcome welcome)
     {
-        if (_calls is not null)
-            throw new GrpcException(GrpcCode.Internal, "the broker broke the protocol: a second Welcome");
+        if (welcome.Resumed)
+            return; // What was granted stands.
+        _isFresh = false;
         var limits = welcome.Limits ?? new Wire.Limits();
-        if (limits.MaxFrameBytes > 0)
-            _maxFrameBytes = (int)Math.Min(limits.MaxFrameBytes, int.MaxValue);
+        MaxFrameBytes = limits.MaxFrameBytes > 0
+            ? (int)Math.Min(limits.MaxFrameBytes, int.MaxValue)
+            : DefaultMaxFrameBytes;
         Hosting.MaxPayloadBytes = limits.MaxPayloadBytes > 0
             ? limits.MaxPayloadBytes
-            : Math.Max(0, _maxFrameBytes - CallOverheadBytes);
+            : Math.Max(0, MaxFrameBytes - CallOverheadBytes);
         var maxCalls = limits.MaxCallsInFlight > 0 ? Math.Min(limits.MaxCallsInFlight, int.MaxValue) : DefaultMaxCalls;
-        _calls = new OutgoingCalls(Outbox, Hosting.MaxPayloadBytes, (int)maxCalls);
+        _calls ??= new OutgoingCalls(Outbox, Hosting.MaxPayloadBytes, (int)maxCalls);
+        _current = welcome;
         _welcome.TrySetResult(welcome);
+    }
+
+    /// <summary>The broker answers a request.</summary>
+    public void OnReply(Wire.Reply reply)
+    {
+        reply.Handle = Recovery.FromWire(reply.Handle);
+        if (reply.Store?.Snapshot is { } snapshot)
+            snapshot.Handle = Recovery.FromWire(snapshot.Handle);
+        Requests.Answer(reply);
     }
 
     /// <summary>The broker has applied what came before a ping.</summary>
@@ -178,15 +233,18 @@ internal sealed class BelaySession : IAsyncDisposable
     public async Task CloseAsync(TimeSpan patience)
     {
         _closing = true;
+        if (Welcome.GraceMs > 0)
+            Outbox.Post(new Wire.ClientOperation { Goodbye = new Wire.Goodbye() });
         Outbox.Complete();
+        if (_isDown)
+            _aborted.Cancel();
         try
         {
             await Completion.WaitAsync(patience).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
-            _call.Abort();
-            await Completion.ConfigureAwait(false);
+            await DisposeAsync().ConfigureAwait(false);
         }
     }
 
@@ -194,7 +252,7 @@ internal sealed class BelaySession : IAsyncDisposable
     public void Abort()
     {
         _closing = true;
-        _call.Abort();
+        _aborted.Cancel();
     }
 
     /// <inheritdoc/>
@@ -202,80 +260,5 @@ internal sealed class BelaySession : IAsyncDisposable
     {
         Abort();
         await Completion.ConfigureAwait(false);
-    }
-
-    private async Task RunAsync()
-    {
-        var writing = Outbox.RunAsync(_call, () => _maxFrameBytes);
-        _ = writing.ContinueWith(
-            _ => _call.Abort(), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-        Exception? error = null;
-        try
-        {
-            await _reader.RunAsync(_call).ConfigureAwait(false);
-        }
-#pragma warning disable CA1031 // Whatever ends the reader ends the session, and is told to all who wait.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            error = e;
-        }
-
-        Outbox.Complete();
-        _call.Abort();
-        try
-        {
-            await writing.ConfigureAwait(false);
-        }
-        catch (GrpcException e)
-        {
-            if (error is null or GrpcException { Code: GrpcCode.Cancelled })
-                error = e;
-        }
-
-        End(error);
-        await _call.DisposeAsync().ConfigureAwait(false);
-        _completion.TrySetResult();
-    }
-
-    private void End(Exception? error)
-    {
-        var over = Reason(error);
-        _over = over;
-        _welcome.TrySetException(over(CallCertainty.Unspecified));
-        _ = _welcome.Task.Exception; // observed: nobody may be waiting
-        Requests.FailAll(over);
-        _calls?.FailAll(over);
-        Scans.FailAll(over(CallCertainty.Started));
-        Hosting.EndAll();
-        foreach (var pong in _pings.Values)
-            pong.TrySetException(over(CallCertainty.SentUnknown));
-    }
-
-    private static bool IsBreachOfProtocol(GrpcException error) =>
-        error.Code is GrpcCode.Internal or GrpcCode.ResourceExhausted
-        && error.InnerException is null or InvalidProtocolBufferException;
-
-    /// <summary>Why the session is over, for an operation that got so far.</summary>
-    private Func<CallCertainty, BelayException> Reason(Exception? error)
-    {
-        if (_closing)
-            return certainty => new BelayException(
-                BelayStatus.Closed, "SESSION_CLOSED", $"the client of {_target} was disposed", certainty);
-        if (_reader.Goodbye is { Code: not 0 } goodbye)
-            return certainty => new BelayException(
-                (BelayStatus)goodbye.Code, goodbye.Reason,
-                $"{_target} ended the session: {goodbye.Message}", certainty, error);
-        // A broken protocol is no lost connection: what came over it was wrong, and would be again.
-        if (error is GrpcException grpc && (_calls is null || IsBreachOfProtocol(grpc)))
-        {
-            var cause = WireStatus.OfGrpc(grpc);
-            return certainty => new BelayException(cause.Status, cause.Reason, cause.Detail, certainty, grpc);
-        }
-
-        var text = error is null
-            ? $"{_target} ended the session"
-            : $"the session with {_target} was lost: {error.Message}";
-        return certainty => new BelayException(BelayStatus.Unavailable, "SESSION_LOST", text, certainty, error);
     }
 }

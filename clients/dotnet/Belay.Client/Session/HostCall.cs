@@ -22,12 +22,16 @@ internal sealed class HostCall : IThreadPoolWorkItem
     private readonly CancellationTokenSource _cancelled = new();
 
     /// <summary>Describes a run; the callback has been entered for it.</summary>
-    public HostCall(Hosting hosting, HostedCallback callback, Wire.Call call)
+    public HostCall(Hosting hosting, HostedCallback callback, Wire.Call call, ulong generation)
     {
         _hosting = hosting;
         _callback = callback;
         _call = call;
+        Generation = generation;
     }
+
+    /// <summary>Of the session that asked.</summary>
+    public ulong Generation { get; }
 
     /// <summary>The caller no longer waits.</summary>
     public void Cancel() =>
@@ -41,7 +45,7 @@ internal sealed class HostCall : IThreadPoolWorkItem
         var result = await ResultAsync().ConfigureAwait(false);
         try
         {
-            await _hosting.FinishAsync(result).ConfigureAwait(false);
+            await _hosting.FinishAsync(this, result).ConfigureAwait(false);
         }
         finally
         {

@@ -18,9 +18,37 @@ internal sealed class HostedCallback : IThreadPoolWorkItem
 
     private readonly ByteClosure _closure;
     private long _state;
+    private volatile bool _isHeld = true;
+    private volatile bool _isUnregistered;
 
     /// <summary>Takes over a closure; its end comes through here and nowhere else.</summary>
-    public HostedCallback(ByteClosure closure) => _closure = closure;
+    /// <param name="closure">The closure.</param>
+    /// <param name="name">Public name; empty: none.</param>
+    public HostedCallback(ByteClosure closure, string name)
+    {
+        _closure = closure;
+        Name = name;
+    }
+
+    /// <summary>Public name; empty: none.</summary>
+    public string Name { get; }
+
+    /// <summary>The program's number of it, once the broker has answered.</summary>
+    public ulong Handle { get; set; }
+
+    /// <summary>Whether the program holds the handle that registering gave it.</summary>
+    public bool IsHeld
+    {
+        get => _isHeld;
+        set => _isHeld = value;
+    }
+
+    /// <summary>Whether the program has made it uncallable.</summary>
+    public bool IsUnregistered
+    {
+        get => _isUnregistered;
+        set => _isUnregistered = value;
+    }
 
     /// <summary>The closure.</summary>
     public ByteClosure Closure => _closure;
@@ -30,6 +58,12 @@ internal sealed class HostedCallback : IThreadPoolWorkItem
 
     /// <summary>Calls running here; a moment's view.</summary>
     public long Running => Volatile.Read(ref _state) & ~Ended;
+
+    /// <summary>What offers it to a broker.</summary>
+    public Wire.ClientOperation ToRegister(ulong requestId) => new()
+    {
+        Register = new() { RequestId = requestId, Label = _closure.Label, Site = _closure.Site, Name = Name },
+    };
 
     /// <summary>Begins a call; false: the callback has ended.</summary>
     public bool TryEnter()

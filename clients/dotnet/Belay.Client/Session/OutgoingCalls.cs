@@ -1,12 +1,12 @@
 // Calls that this process makes, by call id, until the broker has said how they ended.
 //
 // Invariants
-//   - Every call ends exactly once for its caller: by a result, by giving up (token, timeout), or with the session,
+//   - Every call ends exactly once for its caller: by a result, by giving up (token, timeout), or with its session,
 //     and a failure says how far the call got (W4).
 //   - No more calls are unanswered than the broker allows; the next waits here. A call whose caller has given up still
 //     counts until its late result, which is dropped and counted, never fatal (W6).
 //
-// Thread safety: InvokeAsync from any thread; Answer from the session's reader; FailAll once, after it.
+// Thread safety: InvokeAsync from any thread; Answer from any thread; FailAll when no reader runs, EndAll once.
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
@@ -79,15 +79,22 @@ internal sealed class OutgoingCalls
             Interlocked.Increment(ref _late);
     }
 
-    /// <summary>The session is over: no call will be answered.</summary>
+    /// <summary>The session is over for good: no call will be answered.</summary>
+    /// <param name="over">Makes the exception for one that got so far.</param>
+    public void EndAll(Func<CallCertainty, BelayException> over)
+    {
+        _over = over;
+        FailAll(over);
+    }
+
+    /// <summary>The session is over: no call of it will be answered.</summary>
     /// <param name="over">Makes the exception for one that got so far.</param>
     public void FailAll(Func<CallCertainty, BelayException> over)
     {
-        _over = over;
         foreach (var id in _pending.Keys)
         {
             if (Remove(id, out var pending))
-                pending!.TryFail(over(pending.Certainty));
+                pending!.End(over);
         }
     }
 
@@ -106,7 +113,7 @@ internal sealed class OutgoingCalls
                 Payload = ByteString.CopyFrom(request.Span),
                 TimeoutMs = (uint)Math.Clamp(Math.Ceiling(timeout?.TotalMilliseconds ?? 0), 0, uint.MaxValue),
             };
-            var posting = _outbox.PostAsync(new Wire.ClientOperation { Call = call }, pending, cancellationToken);
+            var posting = _outbox.PostAsync(new Wire.ClientOperation { Call = call }, pending, null, cancellationToken);
             if (!posting.IsCompletedSuccessfully)
                 await posting.AsTask().WaitAsync(timeout ?? Timeout.InfiniteTimeSpan, cancellationToken)
                     .ConfigureAwait(false);

@@ -34,8 +34,11 @@ internal sealed class Pending<T> : ISendable
     /// <summary>Its request or call id.</summary>
     public ulong Id { get; }
 
-    /// <summary>The callback that a Register offers; the reader binds it to the handle in the answer.</summary>
-    public HostedCallback? Offered { get; init; }
+    /// <summary>
+    /// Called once, before anybody learns of the answer: by the session's reader with the answer, or, if none will ever
+    /// come, with null.
+    /// </summary>
+    public Action<T?>? Settle { get; init; }
 
     /// <summary>The answer.</summary>
     public Task<T> Answer => _answer.Task;
@@ -43,6 +46,15 @@ internal sealed class Pending<T> : ISendable
     /// <summary>How far it certainly got, if no answer comes.</summary>
     public CallCertainty Certainty =>
         Volatile.Read(ref _state) == Sent ? CallCertainty.SentUnknown : CallCertainty.NotSent;
+
+    /// <summary>The session is over: it will not be sent, and if it was there is no answer.</summary>
+    /// <param name="over">Makes the exception for an operation that got so far.</param>
+    public void End(Func<CallCertainty, BelayException> over)
+    {
+        TryWithdraw();
+        Settle?.Invoke(default);
+        TryFail(over(Certainty));
+    }
 
     /// <inheritdoc/>
     public bool TryBeginSend() => Interlocked.CompareExchange(ref _state, Sent, Queued) == Queued;

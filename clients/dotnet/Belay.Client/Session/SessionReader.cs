@@ -2,28 +2,26 @@
 //
 // Invariants
 //   - Nothing here waits for anything but the next frame: neither for the program's code nor for room in a queue.
-//   - A gap or repetition in the numbering ends the session; an operation of a kind that this version does not know is
-//     skipped and counted.
+//   - What breaks the protocol, a gap in the numbering for instance, ends the session; an operation of a kind that this
+//     version does not know is skipped.
 //
 // Thread safety: one loop.
 using Belay.Client.Grpc;
 
 namespace Belay.Client.Session;
 
-/// <summary>The reading half of a session.</summary>
+/// <summary>The reading half of a connection.</summary>
 internal sealed class SessionReader
 {
     private readonly BelaySession _session;
-    private ulong _nextSequence = 1;
+    private readonly SessionStream _stream;
 
-    /// <summary>Makes the reader of a session.</summary>
-    public SessionReader(BelaySession session) => _session = session;
-
-    /// <summary>Why the broker ended the session, if it said so.</summary>
-    public Wire.Status? Goodbye { get; private set; }
-
-    /// <summary>Operations of unknown kinds.</summary>
-    public long UnknownOperations { get; private set; }
+    /// <summary>Makes the reader of a connection.</summary>
+    public SessionReader(BelaySession session, SessionStream stream)
+    {
+        _session = session;
+        _stream = stream;
+    }
 
     /// <summary>Reads until the stream ends in good order.</summary>
     /// <exception cref="GrpcException">It ended otherwise, or what came breaks the protocol.</exception>
@@ -31,16 +29,11 @@ internal sealed class SessionReader
     {
         while (await call.ReadAsync().ConfigureAwait(false) is { } frame)
         {
-            if (frame.Operations.Count == 0)
-                continue;
-            if (frame.FirstSequence != _nextSequence)
-                throw new GrpcException(
-                    GrpcCode.Internal,
-                    $"the broker broke the protocol: operation {_nextSequence} was due, {frame.FirstSequence} came");
-            foreach (var operation in frame.Operations)
-                Take(operation);
-            _nextSequence += (ulong)frame.Operations.Count;
-            _session.Outbox.Heard(_nextSequence - 1);
+            _stream.OnHeard();
+            for (var i = _session.Line.Receive(frame); i < frame.Operations.Count; i++)
+                Take(frame.Operations[i]);
+            if (_session.Line.IsAckDue)
+                _session.Outbox.Nudge();
         }
     }
 
@@ -49,7 +42,7 @@ internal sealed class SessionReader
         switch (operation.OperationCase)
         {
             case Wire.ServerOperation.OperationOneofCase.Welcome:
-                _session.OnWelcome(operation.Welcome);
+                _stream.OnWelcome(operation.Welcome);
                 break;
             case Wire.ServerOperation.OperationOneofCase.Call:
                 _session.Hosting.Run(operation.Call);
@@ -61,7 +54,7 @@ internal sealed class SessionReader
                 _session.Hosting.Cancel(operation.Cancel.CallId);
                 break;
             case Wire.ServerOperation.OperationOneofCase.Reply:
-                _session.Requests.Answer(operation.Reply);
+                _session.OnReply(operation.Reply);
                 break;
             case Wire.ServerOperation.OperationOneofCase.Released:
                 _session.Hosting.Released(operation.Released.Handle);
@@ -73,11 +66,10 @@ internal sealed class SessionReader
                 _session.OnPong(operation.Pong.Nonce);
                 break;
             case Wire.ServerOperation.OperationOneofCase.Goodbye:
-                Goodbye = operation.Goodbye.Status ?? new Wire.Status();
+                _stream.OnGoodbye(operation.Goodbye);
                 break;
             default:
-                UnknownOperations++;
-                break;
+                break; // of a newer broker
         }
     }
 }

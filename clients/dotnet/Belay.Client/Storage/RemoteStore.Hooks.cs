@@ -121,7 +121,7 @@ public sealed partial class RemoteStore
             LagLimit = options.LagLimit,
             Keyspace = Keyspace,
         };
-        var reply = await Door.Client.Session.SendAsync(
+        var reply = await Door.Client.Session.AttachAsync(
             id =>
             {
                 attach.RequestId = id;
@@ -144,7 +144,7 @@ public sealed partial class RemoteStore
             FailOpen = options.FailOpen,
             Keyspace = Keyspace,
         };
-        var reply = await Door.Client.Session.SendAsync(
+        var reply = await Door.Client.Session.AttachAsync(
             id =>
             {
                 attach.RequestId = id;

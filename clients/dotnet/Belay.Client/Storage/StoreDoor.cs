@@ -24,10 +24,9 @@ internal sealed class StoreDoor
     private readonly SemaphoreSlim _writes;
 
     /// <summary>Makes the way.</summary>
-    public StoreDoor(BelayClient client, IGrpcChannel channel, long maxUnreadScanBytes)
+    public StoreDoor(BelayClient client, long maxUnreadScanBytes)
     {
         Client = client;
-        Channel = channel;
         MaxUnreadScanBytes = maxUnreadScanBytes;
         var most = client.Session.Welcome.Limits?.MaxStoreRequests ?? 0;
         // A quarter each; scans, which are not counted here, have the rest.
@@ -40,7 +39,7 @@ internal sealed class StoreDoor
     public BelayClient Client { get; }
 
     /// <summary>For what has a stream or call of its own.</summary>
-    public IGrpcChannel Channel { get; }
+    public IGrpcChannel Channel => Client.Channel;
 
     /// <summary>Bytes of rows that a scan on the session may have unread.</summary>
     public long MaxUnreadScanBytes { get; }
