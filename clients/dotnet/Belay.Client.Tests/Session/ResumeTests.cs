@@ -114,7 +114,7 @@ public class ResumeTests
         await second.ReadHelloAsync();
         await second.ResumeAsync(first, heard: 1);
         await events.NextAsync(SessionChange.Resumed);
-        second.End();
+        await events.NextAsync(SessionChange.Disconnected); // what was granted goes on, too
         await client.DisposeAsync();
     }
 

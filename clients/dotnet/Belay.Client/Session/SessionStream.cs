@@ -114,7 +114,8 @@ internal sealed class SessionStream
             await _call.WriteAsync(_session.Line.Hello()).ConfigureAwait(false);
             await _call.FlushAsync().ConfigureAwait(false);
             var welcome = await _welcome.Task.WaitAsync(patience, _ended.Token).ConfigureAwait(false);
-            _ = KeepLeaseAsync(TimeSpan.FromMilliseconds(welcome.LeaseMs));
+            // The session's: what resumes one need not say it again.
+            _ = KeepLeaseAsync(TimeSpan.FromMilliseconds(_session.Welcome.LeaseMs));
             foreach (var frame in welcome.Resumed ? _session.Line.TakeUnacknowledged() : [])
                 await _call.WriteAsync(frame).ConfigureAwait(false);
             await _session.BeginAsync(this).ConfigureAwait(false);
