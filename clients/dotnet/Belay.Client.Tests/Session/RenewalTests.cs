@@ -221,6 +221,25 @@ public class RenewalTests
     }
 
     [Fact]
+    public async Task W3_what_is_released_when_its_session_is_over_does_not_wait_for_another()
+    {
+        var broker = await FakeBroker.StartAsync();
+        var (client, session) = await broker.OpenAsync(
+            new BelayClientOptions { ReconnectTimeout = TimeSpan.FromHours(1) });
+        var events = new Events(client);
+        var callback = await session.AcceptRegisterAsync(client.RegisterAsync(Nothing), 4);
+        var waiting = client.ResolveAsync("x").AsTask();
+        await session.ReadAsync();
+        session.Kill();
+        await broker.DisposeAsync(); // for good
+        await events.NextAsync(SessionChange.Disconnected);
+        await Assert.ThrowsAsync<BelayException>(() => waiting.Within());
+        await callback.DisposeAsync().AsTask().Within();
+        await client.DisposeAsync();
+        await callback.Released.Within();
+    }
+
+    [Fact]
     public async Task W3_a_client_gives_up_in_the_end_and_says_so()
     {
         var broker = await FakeBroker.StartAsync();

@@ -10,7 +10,7 @@ namespace Belay.Client.Session;
 internal sealed partial class BelaySession
 {
     private readonly Dictionary<ulong, Task> _puttingBack = []; // what was sent for it in this session, by handle
-    private bool _isFresh; // begun anew, and not welcomed since
+    private volatile bool _isFresh; // begun anew, and not welcomed since
     private bool _isRenewing; // begun anew, and not everything is back
 
     /// <summary>An operation names a handle of a session that is over: that is its answer.</summary>

@@ -164,9 +164,15 @@ internal sealed partial class BelaySession : IAsyncDisposable
             });
     }
 
-    /// <summary>Closes a handle; ends when the broker has done so.</summary>
+    /// <summary>Closes a handle; ends when the broker has done so, or has no session any more that it could be of.</summary>
     public async ValueTask ReleaseAsync(ulong handle, CancellationToken cancellationToken)
     {
+        if (_isFresh)
+        {
+            Requests.Release(handle); // Not put back; or, if it just has been, released there.
+            return;
+        }
+
         // The release itself is not to be taken back: only the waiting can be.
         var release = SendAsync(
             id => new Wire.ClientOperation { Release = new Wire.Release { RequestId = id, Handle = handle } },
